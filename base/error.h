@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* What went wrong, in the manner of PostgreSQL's error style guide: one factual
+ * line, a detail, a hint. A function returns an error or logs it, never both. */
+#ifndef BASE_ERROR_H
+#define BASE_ERROR_H
+
+#include "base/codes.h"
+
+#define MUST_USE __attribute__((warn_unused_result))
+#define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
+
+/* Plain memory without pointers: may be copied, and needs no release. */
+struct error {
+    enum error_code code;
+    char sqlstate[6]; /* empty, or five characters of the server's */
+    char message[768];
+    char detail[1024];
+    char hint[512];
+};
+
+/* Sets code and message, clears the rest; what does not fit is cut at a whole UTF-8
+ * character. Returns -code, so that a function can end with `return error_set(...)`. */
+int error_set(struct error *err, enum error_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* As error_set for a failed system call: ": " and strerror(errnum) are appended. */
+int error_system(struct error *err, enum error_code code, int errnum, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+
+/* Add what error_set cleared. Return -err->code. */
+int error_detail(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
+int error_hint(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Copies five characters of a SQLSTATE, or clears it when NULL. */
+void error_sqlstate(struct error *err, const char *sqlstate);
+
+/* Back to no error. */
+void error_clear(struct error *err);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* The log: one event a line on standard error, its object first, key=value behind.
+ * Levels are syslog's. Control characters and invalid UTF-8 are escaped here, so that
+ * no caller has to. */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "base/error.h"
+
+#include <stdint.h>
+
+/* X(NAME, name, syslog's number) */
+#define LOG_LEVELS(X)                                                                              \
+    X(LOG_LEVEL_ERROR, "error", 3)                                                                 \
+    X(LOG_LEVEL_WARNING, "warning", 4)                                                             \
+    X(LOG_LEVEL_NOTICE, "notice", 5)                                                               \
+    X(LOG_LEVEL_INFO, "info", 6)                                                                   \
+    X(LOG_LEVEL_DEBUG, "debug", 7)
+
+enum log_level {
+#define X(name, text, number) name = (number),
+    LOG_LEVELS(X)
+#undef X
+};
+
+/* Sets the program's name, which starts each line. Static text. */
+void log_init(const char *program);
+
+/* Lines above this level are not written; LOG_LEVEL_INFO until it is called. */
+void log_set_level(enum log_level level);
+
+/* Writes one line. `tracker` 0: the line is about the program itself. */
+void log_line(enum log_level level, int64_t tracker, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Writes an error with its code, detail, hint and SQLSTATE behind a text of the caller. */
+void log_error(int64_t tracker, const struct error *err, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Writes a line and ends the program with EXIT_FAILED: only for no memory, a broken
+ * invariant, or a failure before the service is ready. */
+_Noreturn void log_fatal(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* Pause points make the instants of a crash enumerable. In test builds (-DUPLOADER_PAUSE) the
+ * process that first reaches the point named by UPLOADER_PAUSE_AT, for the n-th time if it is
+ * "name:n", creates the file UPLOADER_PAUSE_FILE with its pid and name, and stops itself with
+ * SIGSTOP; SIGCONT lets it go on. Elsewhere they are nothing at all. */
+#ifndef BASE_PAUSE_H
+#define BASE_PAUSE_H
+
+#ifdef UPLOADER_PAUSE
+void pause_at(const char *point);
+#define PAUSE(point) pause_at(point)
+#else
+#define PAUSE(point) ((void)0)
+#endif
+
+#endif

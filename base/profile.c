@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "base/profile.h"
+
+#include "base/mem.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const profile_targets[PROFILE_COLUMNS] = {"name", "email"};
+
+static const char *const keys[] = {"columns", "header", "surplus_columns", "delimiter", "quote"};
+
+void profile_copy(struct profile *to, const struct profile *from)
+{
+    *to = *from;
+    to->name = mem_dup(from->name);
+    for (int i = 0; i < PROFILE_COLUMNS; i++)
+        to->columns[i] = mem_dup(from->columns[i]);
+}
+
+void profile_fini(struct profile *profile)
+{
+    free(profile->name);
+    for (int i = 0; i < PROFILE_COLUMNS; i++)
+        free(profile->columns[i]);
+    *profile = (struct profile){0};
+}
+
+char *profile_text(const struct profile *profile)
+{
+    json_t *columns = json_array();
+
+    for (int i = 0; i < PROFILE_COLUMNS; i++)
+        json_array_append_new(columns, json_string(profile->columns[i]));
+    json_t *all = json_pack("{s:o, s:b, s:s, s:s#, s:s#}", "columns", columns, "header",
+                            profile->header, "surplus_columns",
+                            profile->surplus_ignore ? "ignore" : "refuse", "delimiter",
+                            &profile->delimiter, (size_t)1, "quote", &profile->quote, (size_t)1);
+    char *text = all ? json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    json_decref(all);
+    return text ? text : mem_dup("{}");
+}
+
+const char *profile_text_differs(const char *a, const char *b)
+{
+    json_t *x = json_loads(a, 0, NULL);
+    json_t *y = json_loads(b, 0, NULL);
+    const char *key = x && y ? NULL : "profile";
+
+    for (size_t i = 0; !key && i < COUNT_OF(keys); i++)
+        if (!json_equal(json_object_get(x, keys[i]), json_object_get(y, keys[i])))
+            key = keys[i];
+    json_decref(x);
+    json_decref(y);
+    return key;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* How a file is read. Declared by the configuration, carried to the worker, kept with the
+ * tracker, used by the reader; so it stands below all of them. */
+#ifndef BASE_PROFILE_H
+#define BASE_PROFILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The columns of file_data that a file fills, in this order. */
+#define PROFILE_COLUMNS 2
+extern const char *const profile_targets[PROFILE_COLUMNS]; /* "name", "email" */
+
+struct profile {
+    char *name;
+    char *columns[PROFILE_COLUMNS]; /* names in the header; without one positions, from 1 */
+    bool header;                    /* the first record names the columns */
+    bool surplus_ignore;            /* further columns are ignored, not refused */
+    char delimiter;
+    char quote;
+    int64_t reject_limit; /* in force at the next start; not part of what a resume compares */
+};
+
+/* A deep copy that the caller ends with profile_fini. */
+void profile_copy(struct profile *to, const struct profile *from);
+
+/* Frees what the profile owns, not the profile. */
+void profile_fini(struct profile *profile);
+
+/* The profile as resolved, one line of JSON without name and reject_limit: what the tracker
+ * keeps, and what a resume compares. The caller frees. */
+char *profile_text(const struct profile *profile);
+
+/* The key ("columns", "delimiter", ...) of the first setting in which two results of
+ * profile_text differ; NULL when they are the same; "profile" when one cannot be read. Static. */
+const char *profile_text_differs(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* Text: UTF-8, escaping for people, numbers, paths. Pure functions. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Length of the longest prefix of data that is valid UTF-8 (RFC 3629: no surrogates, no
+ * overlong forms, at most U+10FFFF); `size` when all of it is. */
+size_t text_utf8_valid(const char *data, size_t size);
+
+/* Writes `in` with control characters and invalid UTF-8 as \n, \t, \x1B and the like; cut
+ * at `size` - 1 bytes, always terminated. */
+void text_escape(char *out, size_t size, const char *in);
+
+/* Whole decimal number within [min, max], nothing before or behind it. */
+bool text_to_int64(const char *text, int64_t min, int64_t max, int64_t *value);
+
+/* The path made absolute (from `cwd`, itself absolute) and lexically normal: no empty, "."
+ * or ".." component, no slash at the end. ".." at the root stays there. The caller frees. */
+char *text_path_normal(const char *path, const char *cwd);
+
+/* A path as a tracker may have it: absolute, normal, UTF-8, no line break, not "/". */
+bool text_path_is_normal(const char *path);
+
+/* `path` is `folder` itself or lies below it; both normal. */
+bool text_path_below(const char *path, const char *folder);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* Finds records in a range of a source: quote-aware, memchr-fast, bounded in memory. libcsv
+ * gives no offsets and disagrees with Python's csv on where a record ends; this decides. */
+#ifndef CSV_SCANNER_H
+#define CSV_SCANNER_H
+
+#include "csv/source.h"
+
+#include <stdbool.h>
+#include <xxhash.h>
+
+enum record_fault {
+    RECORD_WELL_FORMED,
+    RECORD_TEXT_AFTER_QUOTE, /* "ab"c : a reject, which ends at its line end */
+    RECORD_TOO_LONG          /* longer than max_record, no quote open: a reject */
+};
+
+/* One record; `data` is borrowed until the next call. */
+struct record {
+    const char *data; /* without its line end; of one too long, the first max_record bytes */
+    size_t size;
+    int64_t start_offset; /* of data[0] in the file */
+    int64_t length;       /* bytes in the file without the line end: `size` unless too long */
+    int64_t end_offset;   /* behind its line end */
+    bool quoted;          /* a field of it is quoted */
+    bool complete;        /* ends in LF, CRLF or CR before another byte; false: only the end of
+                             the file ends it (also a lone CR that is the file's last byte) */
+    enum record_fault fault;
+};
+
+struct scanner; /* private */
+
+/* Scans from `start` (a record's beginning, or 0, where a BOM is skipped) up to `end`, or to the
+ * size of the source when `end` is -1. Owned by the caller: scanner_free. */
+struct scanner *scanner_new(const struct source *source, char delimiter, char quote,
+                            int64_t max_record, int64_t start, int64_t end);
+void scanner_free(struct scanner *scanner);
+
+/* The next record: 1, or 0 at the end of the range. Empty lines are passed over. Errors:
+ * ERR_FILE_QUOTE (a quote not closed within max_record or before the end; message names record
+ * start: the line of the file (counted from the beginning) and the byte where it opened), and
+ * those of source_read. */
+int scanner_next(struct scanner *scanner, struct record *record, struct error *err) MUST_USE;
+
+/* Where the scanner stands: behind the last record's line end and the empty lines passed over
+ * since (which are passed over only by the call of scanner_next that follows). */
+int64_t scanner_offset(const struct scanner *scanner);
+
+/* From now on the scanner also hashes the bytes that it passes, from its present offset on;
+ * scanner_hash ends with the bytes before scanner_offset and starts the next stretch there. */
+void scanner_hash_start(struct scanner *scanner);
+void scanner_hash(struct scanner *scanner, unsigned char hash[SOURCE_HASH_BYTES]);
+
+#endif

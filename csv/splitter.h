@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* Cuts a source into chunks: consecutive whole records, with their hash. One pass of the
+ * scanner ahead of the lanes, which then read their chunk's range again on their own; so a
+ * chunk is a value that can be done once more, by any lane. */
+#ifndef CSV_SPLITTER_H
+#define CSV_SPLITTER_H
+
+#include "csv/source.h"
+
+#include <stdbool.h>
+
+/* A chunk as its checkpoint has it, before its rows and rejects are counted. */
+struct chunk {
+    int64_t chunk_no;                         /* from 1 */
+    int64_t first_line, last_line;            /* records; last = first - 1 when it has none */
+    int64_t start_offset, end_offset;         /* bytes, end excluded */
+    unsigned char hash[SOURCE_HASH_BYTES];    /* of those bytes */
+    bool final;                               /* reaches the end of the file */
+};
+
+struct splitter; /* private */
+
+/* Starts behind `last` (the last checkpoint), or at the beginning when its chunk_no is 0. Chunk 1
+ * begins at offset 0 and takes in BOM and header. */
+struct splitter *splitter_new(const struct source *source, char delimiter, char quote, bool header,
+                              int64_t max_record, int64_t chunk_bytes, const struct chunk *last);
+void splitter_free(struct splitter *splitter);
+
+/* The next chunk: 1, or 0 behind the final one. A chunk ends with the record that reaches
+ * chunk_bytes. A record that only the end of the file ends, and the empty lines at the end, are in
+ * the final chunk; a file that ends behind the last checkpoint gives one final chunk without
+ * records. Errors as scanner_next. */
+int splitter_next(struct splitter *splitter, struct chunk *chunk, struct error *err) MUST_USE;
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* The supervisor's transactions that are not about one tracker: taking its name, ending its earlier
+ * life, the schema, and what it finds unfinished. */
+#ifndef DB_RECOVERY_H
+#define DB_RECOVERY_H
+
+#include "db/conn.h"
+#include "db/trackers.h"
+
+typedef void (*on_done)(void *arg, const struct db_error *err);
+
+/* "uploader/<16 hex digits of the name's XXH3>/<start>/<tracker>/<epoch>", under 64 bytes.
+ * `start` tells a supervisor's lives apart. The caller frees. */
+char *backend_name(const char *owner, const char *start, int64_t tracker, int64_t epoch);
+
+/* Whether the pooler between (if any) gives this session a server process of its own. */
+typedef void (*on_session)(void *arg, bool own, const struct db_error *err);
+void session_check(struct db_conn *conn, on_session answer, void *arg);
+
+/* Tries to take the session's advisory lock of this owner's name. `holder` is the backend pid that
+ * has it (0: taken by this session), `holder_name` its application_name. */
+typedef void (*on_guard)(void *arg, int holder, const char *holder_name,
+                         const struct db_error *err);
+void guard_take(struct db_conn *conn, const char *owner, on_guard answer, void *arg);
+
+/* Terminates backends of this owner's name whose start is not `start` (field by field), and answers
+ * how many are still there: the caller asks again until it is 0. */
+typedef void (*on_count)(void *arg, int64_t count, const struct db_error *err);
+void earlier_life_terminate(struct db_conn *conn, const char *owner, const char *start,
+                            on_count answer, void *arg);
+
+/* Creates the schema or migrates it to this program's version, one transaction a migration, under a
+ * lock. A schema of a newer version: DB_DENIED with a message that says so. */
+void schema_migrate(struct db_conn *conn, on_done answer, void *arg);
+
+/* Recovery's set-based fence: all trackers of this owner that are INITIALIZING or PROCESSING, or
+ * want a stop or restart, get a new epoch and token (rows locked by others are skipped and counted:
+ * the caller terminates their blockers and asks again until `skipped` is 0); then, in a second
+ * statement, they are answered with their recovery points, and with them those that are KILLED and
+ * marked interrupted. */
+typedef void (*on_unfinished)(void *arg, const struct tracker *trackers, size_t count,
+                              int64_t skipped, const struct db_error *err);
+void unfinished_fence(struct db_conn *conn, const char *owner, on_unfinished answer, void *arg);
+
+/* Set-based end of recovery or shutdown for the trackers given, by compare-and-swap on their epochs
+ * and tokens: MOVE_INTERRUPT for each (those with a final checkpoint go through tracker_move
+ * instead). Answers how many were moved. */
+void unfinished_interrupt(struct db_conn *conn, const struct tracker *trackers, size_t count,
+                          const struct asker *asker, on_count answer, void *arg);
+
+#endif
