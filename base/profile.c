@@ -42,6 +42,38 @@ char *profile_text(const struct profile *profile)
     return text ? text : mem_dup("{}");
 }
 
+static bool one_char(const json_t *all, const char *key, char *value)
+{
+    const json_t *text = json_object_get(all, key);
+
+    if (json_string_length(text) != 1)
+        return false;
+    *value = json_string_value(text)[0];
+    return true;
+}
+
+bool profile_parse(struct profile *profile, const char *name, const char *text)
+{
+    json_t *all = json_loads(text, 0, NULL);
+    const json_t *columns = json_object_get(all, "columns");
+    const char *surplus = json_string_value(json_object_get(all, "surplus_columns"));
+    bool good = surplus && json_array_size(columns) == PROFILE_COLUMNS;
+
+    *profile = (struct profile){.name = mem_dup(name)};
+    for (size_t i = 0; i < PROFILE_COLUMNS; i++) {
+        profile->columns[i] = mem_dup(json_string_value(json_array_get(columns, i)));
+        good = good && profile->columns[i];
+    }
+    good = one_char(all, "delimiter", &profile->delimiter) && good;
+    good = one_char(all, "quote", &profile->quote) && good;
+    profile->header = json_is_true(json_object_get(all, "header"));
+    profile->surplus_ignore = surplus && strcmp(surplus, "ignore") == 0;
+    json_decref(all);
+    if (!good)
+        profile_fini(profile);
+    return good;
+}
+
 const char *profile_text_differs(const char *a, const char *b)
 {
     json_t *x = json_loads(a, 0, NULL);

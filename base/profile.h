@@ -31,6 +31,10 @@ void profile_fini(struct profile *profile);
  * keeps, and what a resume compares. The caller frees. */
 char *profile_text(const struct profile *profile);
 
+/* The way back: a profile of this name from its text; the caller ends it with profile_fini.
+ * reject_limit is left 0. False when the text is none (then there is nothing to end). */
+bool profile_parse(struct profile *profile, const char *name, const char *text);
+
 /* The key ("columns", "delimiter", ...) of the first setting in which two results of
  * profile_text differ; NULL when they are the same; "profile" when one cannot be read. Static. */
 const char *profile_text_differs(const char *a, const char *b);

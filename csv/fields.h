@@ -30,15 +30,19 @@ void fields_free(struct fields *fields);
 size_t fields_split(struct fields *fields, const struct record *record,
                     const struct field **values);
 
+/* Room for the reason of a reject, with its end. */
+#define FIELDS_REASON_BYTES 128
+
 /* The fields that the layout takes: true, or false with the reason of the reject, a short English
- * text ("3 fields instead of 2", "not UTF-8 at byte 17 of the record", "a NUL byte", "text after
- * a closing quote", "longer than max_record (1048576 bytes)"). `reason` has room for 128 bytes.
+ * text ("3 fields instead of 2", "not UTF-8 at byte 17 of the record" (from 1), "a NUL byte at
+ * byte 3 of the record", "text after a closing quote", "longer than max_record (1048576 bytes)").
  * Knows the record's fault. */
 bool fields_take(struct fields *fields, const struct record *record, const struct layout *layout,
-                 struct field taken[PROFILE_COLUMNS], char reason[128]);
+                 struct field taken[PROFILE_COLUMNS], char reason[FIELDS_REASON_BYTES]);
 
-/* The layout of a file: read from its header when the profile has one (a missing or surplus
- * column is ERR_FILE_HEADER with both lists; order is free), else from the profile alone. */
+/* The layout of a file: read from its header when the profile has one (a missing, doubled or
+ * surplus column is ERR_FILE_HEADER with both lists; order is free), else from the profile alone.
+ * A header that is not UTF-8 is ERR_FILE_ENCODING; further errors as scanner_next. */
 int layout_read(struct layout *layout, const struct source *source, const struct profile *profile,
                 int64_t max_record, struct error *err) MUST_USE;
 

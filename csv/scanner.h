@@ -7,12 +7,11 @@
 #include "csv/source.h"
 
 #include <stdbool.h>
-#include <xxhash.h>
 
 enum record_fault {
     RECORD_WELL_FORMED,
     RECORD_TEXT_AFTER_QUOTE, /* "ab"c : a reject, which ends at its line end */
-    RECORD_TOO_LONG          /* longer than max_record, no quote open: a reject */
+    RECORD_TOO_LONG          /* longer than max_record, its quotes closed: a reject */
 };
 
 /* One record; `data` is borrowed until the next call. */
@@ -30,16 +29,22 @@ struct record {
 
 struct scanner; /* private */
 
-/* Scans from `start` (a record's beginning, or 0, where a BOM is skipped) up to `end`, or to the
- * size of the source when `end` is -1. Owned by the caller: scanner_free. */
+/* Scans from `start` (a record's beginning, or 0, where a BOM is skipped) up to `end` (a record's
+ * end), or to the size of the source when `end` is -1. The records are the same wherever a scan
+ * starts and however it reads. Owned by the caller: scanner_free. */
 struct scanner *scanner_new(const struct source *source, char delimiter, char quote,
                             int64_t max_record, int64_t start, int64_t end);
 void scanner_free(struct scanner *scanner);
 
-/* The next record: 1, or 0 at the end of the range. Empty lines are passed over. Errors:
- * ERR_FILE_QUOTE (a quote not closed within max_record or before the end; message names record
- * start: the line of the file (counted from the beginning) and the byte where it opened), and
- * those of source_read. */
+/* Reads at most so many bytes at once (256 KiB by default); before the first scanner_next. The
+ * scanner's memory is bounded by this and max_record. For tests. */
+void scanner_read_bytes(struct scanner *scanner, size_t bytes);
+
+/* The next record: 1, or 0 at the end of the range. Empty lines are passed over. A record longer
+ * than max_record ends where it would otherwise, quotes heeded. Errors: ERR_FILE_QUOTE (a quoted
+ * field that does not close within max_record bytes or before the end of the file; the message
+ * has the line of the file, counted from its beginning, and the byte where it opens, the detail
+ * the record's start), ERR_FILE_UNSTABLE (no record ends at `end`) and those of source_read. */
 int scanner_next(struct scanner *scanner, struct record *record, struct error *err) MUST_USE;
 
 /* Where the scanner stands: behind the last record's line end and the empty lines passed over

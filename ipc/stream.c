@@ -184,7 +184,8 @@ static void on_written(uv_write_t *write, int status)
 
     free(frame->text);
     free(frame);
-    if (status < 0 && status != UV_ECANCELED)
+    /* while it reads, the end comes from there, behind what the other side still said */
+    if (status < 0 && status != UV_ECANCELED && !stream->reading)
         end(stream, NULL);
 }
 

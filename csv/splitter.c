@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "csv/splitter.h"
+
+#include "base/mem.h"
+#include "csv/scanner.h"
+
+#include <stdlib.h>
+
+struct splitter {
+    struct scanner *scanner;
+    int64_t size; /* of the file */
+    int64_t chunk_bytes;
+    bool header_ahead; /* the next record is the header */
+    struct chunk last;
+};
+
+struct splitter *splitter_new(const struct source *source, char delimiter, char quote, bool header,
+                              int64_t max_record, int64_t chunk_bytes, const struct chunk *last)
+{
+    struct splitter *s = NEW(struct splitter);
+
+    if (last->chunk_no > 0)
+        s->last = *last;
+    s->scanner = scanner_new(source, delimiter, quote, max_record, s->last.end_offset, -1);
+    scanner_hash_start(s->scanner);
+    s->size = source->identity.size;
+    s->chunk_bytes = chunk_bytes;
+    s->header_ahead = header && s->last.chunk_no == 0;
+    return s;
+}
+
+void splitter_free(struct splitter *s)
+{
+    if (!s)
+        return;
+    scanner_free(s->scanner);
+    free(s);
+}
+
+int splitter_next(struct splitter *s, struct chunk *chunk, struct error *err)
+{
+    struct record record;
+    int rc = 0;
+
+    if (s->last.final)
+        return 0;
+    *chunk = (struct chunk){
+        .chunk_no = s->last.chunk_no + 1,
+        .first_line = s->last.last_line + 1,
+        .last_line = s->last.last_line,
+        .start_offset = s->last.end_offset,
+    };
+    while ((rc = scanner_next(s->scanner, &record, err)) > 0) {
+        if (s->header_ahead) {
+            s->header_ahead = false;
+            continue;
+        }
+        chunk->last_line++;
+        if (record.end_offset - chunk->start_offset >= s->chunk_bytes)
+            break;
+    }
+    if (rc < 0)
+        return rc;
+    chunk->end_offset = scanner_offset(s->scanner);
+    chunk->final = chunk->end_offset >= s->size;
+    scanner_hash(s->scanner, chunk->hash);
+    s->last = *chunk;
+    return 1;
+}
