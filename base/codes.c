@@ -8,10 +8,9 @@
 static const struct {
     const char *name;
     enum exit_code exit;
-} codes[] = {
-    [ERR_NONE] = {"none", EXIT_DONE},
+} codes[] = {[ERR_NONE] = {"none", EXIT_DONE},
 #define X(name, wire, exit, when) [name] = {wire, exit},
-    ERROR_CODES(X)
+             ERROR_CODES(X)
 #undef X
 };
 

@@ -19,7 +19,7 @@ static void cut(char *text, size_t size, int wanted)
     text[end] = '\0';
 }
 
-static void put(char *text, size_t size, const char *fmt, va_list args)
+static void PRINTF_LIKE(3, 0) put(char *text, size_t size, const char *fmt, va_list args)
 {
     cut(text, size, vsnprintf(text, size, fmt, args));
 }
@@ -47,8 +47,7 @@ int error_system(struct error *err, enum error_code code, int errnum, const char
     va_end(args);
     size_t used = strlen(err->message);
     size_t left = sizeof err->message - used;
-    cut(err->message + used, left,
-        snprintf(err->message + used, left, ": %s", strerror(errnum)));
+    cut(err->message + used, left, snprintf(err->message + used, left, ": %s", strerror(errnum)));
     return -(int)code;
 }
 

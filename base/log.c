@@ -52,7 +52,8 @@ static void put_line(enum log_level level, int64_t tracker, const char *text)
         return;
 }
 
-static void put(enum log_level level, int64_t tracker, const char *fmt, va_list args)
+static void PRINTF_LIKE(3, 0)
+    put(enum log_level level, int64_t tracker, const char *fmt, va_list args)
 {
     char text[3072];
 

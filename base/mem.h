@@ -9,7 +9,7 @@
 /* As calloc, realloc and strdup; never NULL. The caller frees with free(). */
 void *mem_new(size_t count, size_t size);
 void *mem_resize(void *old, size_t count, size_t size);
-char *mem_dup(const char *text);   /* NULL for NULL */
+char *mem_dup(const char *text); /* NULL for NULL */
 char *mem_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #define NEW(type) ((type *)mem_new(1, sizeof(type)))

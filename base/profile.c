@@ -33,10 +33,10 @@ char *profile_text(const struct profile *profile)
 
     for (int i = 0; i < PROFILE_COLUMNS; i++)
         json_array_append_new(columns, json_string(profile->columns[i]));
-    json_t *all = json_pack("{s:o, s:b, s:s, s:s#, s:s#}", "columns", columns, "header",
-                            profile->header, "surplus_columns",
-                            profile->surplus_ignore ? "ignore" : "refuse", "delimiter",
-                            &profile->delimiter, (size_t)1, "quote", &profile->quote, (size_t)1);
+    json_t *all =
+        json_pack("{s:o, s:b, s:s, s:s#, s:s#}", "columns", columns, "header", profile->header,
+                  "surplus_columns", profile->surplus_ignore ? "ignore" : "refuse", "delimiter",
+                  &profile->delimiter, (size_t)1, "quote", &profile->quote, (size_t)1);
     char *text = all ? json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(all);
     return text ? text : mem_dup("{}");

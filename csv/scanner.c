@@ -303,12 +303,15 @@ static int refuse_quote(const struct scanner *s, bool at_end, struct error *err)
         return rc;
     if (!at_end)
         snprintf(where, sizeof where, "within max_record (%lld bytes)", (long long)s->max_record);
-    error_set(err, ERR_FILE_QUOTE, "the quote that opens in line %lld, byte offset %lld, of \"%s\" "
-              "is not closed", (long long)line, (long long)s->quoted_at, s->source->path);
+    error_set(err, ERR_FILE_QUOTE,
+              "the quote that opens in line %lld, byte offset %lld, of \"%s\" "
+              "is not closed",
+              (long long)line, (long long)s->quoted_at, s->source->path);
     error_detail(err, "No closing quote follows %s; the record begins at byte offset %lld.", where,
                  (long long)s->start);
-    return error_hint(err, "Close the quote, or, where it is meant as text, put the field in quotes "
-                           "and double it.");
+    return error_hint(err,
+                      "Close the quote, or, where it is meant as text, put the field in quotes "
+                      "and double it.");
 }
 
 /* The record ends with the bytes in the buffer, without a line end. */

@@ -6,7 +6,8 @@
 #include <string.h>
 
 /* Characters that no shell gives a meaning to, wherever they stand in a path. */
-static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+,@%";
+static const char plain[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+,@%";
 
 char *shell_word(const char *text)
 {

@@ -175,8 +175,7 @@ int source_read(const struct source *source, int64_t offset, char *buf, size_t s
 }
 
 /* What became of the file that was opened, told by how it is now. */
-static int refuse_change(const struct source *source, const struct identity *now,
-                         struct error *err)
+static int refuse_change(const struct source *source, const struct identity *now, struct error *err)
 {
     const struct identity *then = &source->identity;
 
@@ -227,8 +226,8 @@ int source_hash(const struct source *source, int64_t start, int64_t end,
         rc = refuse_short(source, end, err);
     while (rc == 0 && start < end) {
         size_t got;
-        size_t want = end - start < (int64_t)HASH_READ_BYTES ? (size_t)(end - start)
-                                                             : HASH_READ_BYTES;
+        size_t want =
+            end - start < (int64_t)HASH_READ_BYTES ? (size_t)(end - start) : HASH_READ_BYTES;
         if ((rc = source_read(source, start, buf, want, &got, err)) < 0)
             break;
         XXH3_128bits_update(state, buf, got);

@@ -11,11 +11,11 @@
 
 /* A chunk as its checkpoint has it, before its rows and rejects are counted. */
 struct chunk {
-    int64_t chunk_no;                         /* from 1 */
-    int64_t first_line, last_line;            /* records; last = first - 1 when it has none */
-    int64_t start_offset, end_offset;         /* bytes, end excluded */
-    unsigned char hash[SOURCE_HASH_BYTES];    /* of those bytes */
-    bool final;                               /* reaches the end of the file */
+    int64_t chunk_no;                      /* from 1 */
+    int64_t first_line, last_line;         /* records; last = first - 1 when it has none */
+    int64_t start_offset, end_offset;      /* bytes, end excluded */
+    unsigned char hash[SOURCE_HASH_BYTES]; /* of those bytes */
+    bool final;                            /* reaches the end of the file */
 };
 
 struct splitter; /* private */

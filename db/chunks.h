@@ -77,8 +77,8 @@ void chunk_rollback(struct db_conn *conn, on_chunk_done answer, void *arg);
  * many as make some `max_rows` rows, at least one. `left` is the last checkpoint that remains, NULL
  * when nothing does (and nothing did). */
 typedef void (*on_popped)(void *arg, const struct checkpoint *left, const struct db_error *err);
-void chunks_pop(struct db_conn *conn, const struct claim *claim, int64_t max_rows,
-                on_popped answer, void *arg);
+void chunks_pop(struct db_conn *conn, const struct claim *claim, int64_t max_rows, on_popped answer,
+                void *arg);
 
 /* brin_summarize_new_values on file_data's index, before a rollback of several steps. What fails in
  * it is of no consequence: the answer has no error unless the connection is lost. */

@@ -52,7 +52,7 @@ enum move {
 #define X(name, event, status, wanted, mark, owner, requires, what) name,
     MOVES(X)
 #undef X
-    MOVE_COUNT
+        MOVE_COUNT
 };
 
 struct move_row {

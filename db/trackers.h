@@ -69,13 +69,13 @@ void tracker_processed(struct db_conn *conn, const char *path, const char *profi
 
 /* What a move may bring with it; fields that are NULL or absent keep what the row has. */
 struct move_args {
-    enum status status;             /* MOVE_RETURN: the status to return to */
-    const char *owner;              /* for moves with OWNER_SET */
+    enum status status; /* MOVE_RETURN: the status to return to */
+    const char *owner;  /* for moves with OWNER_SET */
     const char *profile_text;
     const struct identity *identity;
-    const struct error *error;      /* MOVE_FAIL; every other move clears the row's error */
+    const struct error *error; /* MOVE_FAIL; every other move clears the row's error */
     const bool *again;
-    int64_t tries, tries_line;      /* always written */
+    int64_t tries, tries_line; /* always written */
     struct asker asker;
 };
 

@@ -188,8 +188,7 @@ static int check_fields(const json_t *message, enum ipc_kind kind, struct error 
     return 0;
 }
 
-int ipc_check(const json_t *message, enum ipc_sender sender, enum ipc_kind *kind,
-              struct error *err)
+int ipc_check(const json_t *message, enum ipc_sender sender, enum ipc_kind *kind, struct error *err)
 {
     const char *name = json_string_value(json_object_get(message, "kind"));
 

@@ -45,7 +45,7 @@ enum ipc_kind {
 #define X(name, kind, sender, what) name,
     IPC_KINDS(X)
 #undef X
-    IPC_KIND_COUNT
+        IPC_KIND_COUNT
 };
 
 enum ipc_type { IPC_TEXT, IPC_INTEGER, IPC_NUMBER, IPC_BOOLEAN, IPC_LIST_OF, IPC_OBJECT_OF };

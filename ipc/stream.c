@@ -102,9 +102,9 @@ static void dispatch_all(struct ipc_stream *stream)
     bool alive = true;
     char *newline;
 
-    while (alive && stream->reading &&
-           (newline = memchr(stream->in + stream->scanned, '\n',
-                             stream->in_size - stream->scanned))) {
+    while (
+        alive && stream->reading &&
+        (newline = memchr(stream->in + stream->scanned, '\n', stream->in_size - stream->scanned))) {
         size_t length = (size_t)(newline - (stream->in + start));
         size_t next = start + length + 1;
         stream->scanned = next;

@@ -85,8 +85,8 @@ static void put_record(struct fields *fields, const struct record *record, int64
 static int put_range(const struct source *source, const struct settings *settings, int64_t start,
                      int64_t end, int64_t line_no, unsigned char hash[SOURCE_HASH_BYTES])
 {
-    struct scanner *scanner = scanner_new(source, settings->delimiter, settings->quote,
-                                          settings->max_record, start, end);
+    struct scanner *scanner =
+        scanner_new(source, settings->delimiter, settings->quote, settings->max_record, start, end);
     struct fields *fields = fields_new(settings->delimiter, settings->quote);
     struct record record;
     struct error err;
@@ -162,10 +162,14 @@ static int usage(void)
 static bool parse(int argc, char **argv, struct settings *settings)
 {
     static const struct option options[] = {
-        {"delimiter", required_argument, NULL, 'd'},   {"quote", required_argument, NULL, 'q'},
-        {"max-record", required_argument, NULL, 'm'},  {"read-bytes", required_argument, NULL, 'r'},
-        {"chunk-bytes", required_argument, NULL, 'c'}, {"start", required_argument, NULL, 's'},
-        {"header", no_argument, NULL, 'h'},            {NULL, 0, NULL, 0},
+        {"delimiter", required_argument, NULL, 'd'},
+        {"quote", required_argument, NULL, 'q'},
+        {"max-record", required_argument, NULL, 'm'},
+        {"read-bytes", required_argument, NULL, 'r'},
+        {"chunk-bytes", required_argument, NULL, 'c'},
+        {"start", required_argument, NULL, 's'},
+        {"header", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     int option;
 
