@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: PostgreSQL
+#
+#   make            the three programs, in build/; installs what is missing
+#   make demo       from nothing to the main job, shown on a real file
+#   make test       everything to the tests passed      make test T=name   only those
+#   make check      seconds, no server: unit tests, format, arrows, banned calls, documents
+#   make help       all targets
+
+BUILD ?= build
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
+VERSION := 0.1.0
+PYTHON := /usr/bin/python3
+
+FOLDERS := base conf csv ipc db supervisor worker ctl
+PROGRAMS := $(addprefix $(BUILD)/,uploaderd uploader-worker uploadctl)
+
+uploaderd_parts := supervisor conf ipc db csv base
+worker_parts := worker ipc db csv base
+uploadctl_parts := ctl conf ipc base
+
+# What is linked, by name of pkg-config; libcsv has no such file.
+PKG := libuv libpq inih jansson libxxhash libsystemd smartcols
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKG))
+uploaderd_libs = $(shell pkg-config --libs libuv libpq inih jansson libxxhash libsystemd) -lcsv
+worker_libs = $(shell pkg-config --libs libuv libpq jansson libxxhash) -lcsv
+uploadctl_libs = $(shell pkg-config --libs libuv inih jansson smartcols)
+all_libs = $(shell pkg-config --libs $(PKG) cmocka) -lcsv
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
+    -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef -Wvla \
+    -Wimplicit-fallthrough -Werror
+CFLAGS ?= -O2 -g
+HARDENING := -fstack-protector-strong -fPIE -fno-common
+LINK_HARDENING := -pie -Wl,-z,relro,-z,now
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DUPLOADER_VERSION='"$(VERSION)"' $(WARNINGS) $(HARDENING) \
+    -I. -I$(BUILD)/gen $(PKG_CFLAGS) $(CFLAGS) $(EXTRA)
+
+sources = $(wildcard $(1)/*.c)
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
+parts = $(foreach part,$(1),$(call objects,$(part)))
+not_main = $(filter-out %/main.o,$(1))
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+TEST_TOOLS := $(BUILD)/tests/csvdump
+
+.PHONY: all
+all: packages-build
+	@$(MAKE) --no-print-directory programs
+
+.PHONY: programs
+programs: $(PROGRAMS)
+
+.PHONY: packages-%
+packages-%:
+	@scripts/packages $*
+
+# ---- building ----
+
+$(BUILD)/uploaderd: $(call parts,$(uploaderd_parts))
+	$(CC) $(CFLAGS) $(EXTRA) $(LINK_HARDENING) -o $@ $^ $(uploaderd_libs)
+$(BUILD)/uploader-worker: $(call parts,$(worker_parts))
+	$(CC) $(CFLAGS) $(EXTRA) $(LINK_HARDENING) -o $@ $^ $(worker_libs)
+$(BUILD)/uploadctl: $(call parts,$(uploadctl_parts))
+	$(CC) $(CFLAGS) $(EXTRA) $(LINK_HARDENING) -o $@ $^ $(uploadctl_libs)
+
+$(BUILD)/obj/%.o: %.c Makefile | $(BUILD)/gen/sql.inc
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/gen/sql.inc: db/sql/embed $(wildcard db/sql/*.sql db/sql/migrations/*.sql)
+	@mkdir -p $(@D)
+	db/sql/embed db/sql/*.sql > $@.new && mv $@.new $@
+
+LIBRARY = $(call not_main,$(call parts,$(FOLDERS)))
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(all_libs)
+$(BUILD)/tests/csvdump: $(BUILD)/obj/tests/csv/csvdump.o $(call parts,csv base)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(shell pkg-config --libs jansson libxxhash) -lcsv
+$(BUILD)/print-docs: $(BUILD)/obj/docs/print.o $(LIBRARY)
+	$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(all_libs)
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+.SECONDARY:
+
+# ---- the two commands ----
+
+.PHONY: demo test shell
+demo: packages-build packages-server
+	@$(MAKE) --no-print-directory programs
+	@scripts/demo $(BUILD)
+
+# Test builds have pause points in them (base/pause.h), so they lie in a folder of their own.
+TEST_MAKE = $(MAKE) --no-print-directory BUILD=build/test CFLAGS="-O1 -g" EXTRA=-DUPLOADER_PAUSE
+test: packages-build packages-server packages-test
+	@$(TEST_MAKE) run-tests
+
+.PHONY: test-programs run-tests
+test-programs: programs $(UNIT_TESTS) $(TEST_TOOLS)
+run-tests: test-programs
+	@PYTHON=$(PYTHON) scripts/run-tests $(BUILD) $(if $(T),-k "$(T)")
+
+shell: packages-build packages-server
+	@$(MAKE) --no-print-directory programs
+	@scripts/shell $(BUILD)
+
+# ---- looking after the code ----
+
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+.PHONY: asan
+asan: packages-build packages-server packages-test
+	@$(MAKE) --no-print-directory BUILD=build/asan CFLAGS="-O1 -g $(SANITIZE)" \
+	    EXTRA=-DUPLOADER_PAUSE run-tests
+
+.PHONY: check unit
+check: packages-build packages-check
+	@$(MAKE) --no-print-directory programs unit docs-check
+	@scripts/check-format
+	@scripts/check-arrows
+	@scripts/check-banned
+	@echo "make check: all well"
+
+unit: $(UNIT_TESTS)
+	@for t in $(UNIT_TESTS); do $$t || exit 1; done
+
+DOCS := docs/states.md docs/protocol.md docs/options.md docs/codes.md docs/uploadctl.md \
+    examples/uploader.conf
+.PHONY: docs docs-check
+docs: packages-build packages-check $(BUILD)/print-docs
+	@scripts/docs $(BUILD)/print-docs $(DOCS)
+docs-check: $(BUILD)/print-docs
+	@scripts/docs --check $(BUILD)/print-docs $(DOCS)
+
+.PHONY: lint indent model
+lint: packages-build packages-lint $(BUILD)/gen/sql.inc
+	@scripts/lint $(BUILD) $(foreach folder,$(FOLDERS),$(call sources,$(folder)))
+
+indent: packages-check
+	clang-format -i $$(git ls-files '*.[ch]')
+
+model: packages-model
+	@BUILD=$(BUILD) tests/model/run full
+
+.PHONY: clean help
+clean:
+	rm -rf build
+
+help:
+	@echo "make          the programs, in build/          make clean    removes build/"
+	@echo "make demo     the main job, shown               make shell    a private server to play with"
+	@echo "make test     all tests (T=name: only those)    make asan     the same under ASan and UBSan"
+	@echo "make check    seconds, no server                make lint     clang-tidy and cppcheck"
+	@echo "make docs     prints the generated documents    make indent   clang-format"
+	@echo "make model    the whole search of the protocol's model (make test runs a bounded one)"
