@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: PostgreSQL
+"""uploaderd --batch: what the [batch NAME] sections name, a line a file, and an exit code."""
+
+import json
+import os
+import signal
+import subprocess
+
+from harness import BUILD, check_exact, records_of, wait_until
+
+
+def batch(service, *arguments):
+    return subprocess.run([BUILD / "uploaderd", "--config", service.config, "--batch", *arguments],
+                          capture_output=True, text=True, timeout=120)
+
+
+def configured(new_service, **options):
+    service = new_service(upload={"chunk_bytes": "4K"}, **options)
+    service.set(batch__all={"files": service.files / "*.csv"})
+    return service
+
+
+def test_batch(new_service):
+    service = configured(new_service)
+    paths = [service.people(f"{i}.csv", 100 * i) for i in range(1, 12)]
+    done = batch(service)
+    assert done.returncode == 0, done
+    lines = done.stdout.splitlines()
+    for i, path in enumerate(paths, 1):
+        line, = [line for line in lines if line.endswith(str(path))]
+        assert line.split()[:3] == ["PROCESSED", str(100 * i), "0"], line
+    assert "11" in lines[-1]
+    for path in paths:
+        tracker = service.sql.value("SELECT id FROM uploader.file_tracker WHERE path = %s",
+                                    str(path))
+        assert service.rows(tracker) == records_of(path)
+    again = batch(service)  # all are in already
+    assert again.returncode == 0, again
+    assert service.count("file_tracker") == 11
+
+
+def test_batch_with_rejects(new_service):
+    service = configured(new_service)
+    service.people("a.csv", 300, bad=[150])
+    done = batch(service)
+    assert done.returncode == 3, done
+    assert done.stdout.splitlines()[0].split()[:3] == ["PROCESSED", "299", "1"]
+
+
+def test_batch_with_a_file_that_is_refused(new_service):
+    service = configured(new_service)
+    good = service.people("a.csv", 100)
+    service.file("b.csv", b"")
+    done = batch(service)
+    assert done.returncode == 1
+    assert "b.csv" in done.stdout and "empty" in done.stderr + done.stdout
+    assert service.rows() == records_of(good)
+
+
+def test_batch_pattern_that_matches_nothing(new_service):
+    service = configured(new_service)
+    service.set(batch__all={"files": [service.files / "*.csv", service.files / "none*"]})
+    service.people("a.csv", 100)
+    done = batch(service)
+    assert done.returncode == 0 and "none*" in done.stderr, done
+
+
+def test_batch_beside_the_service(new_service):
+    service = configured(new_service).start()
+    path = service.people("a.csv", 100)
+    other = service.people("other.txt", 100)
+    done = batch(service)
+    assert done.returncode == 0, done
+    service.ok("upload", "--wait", other)
+    assert service.status(path)["status"] == "PROCESSED"
+    assert service.status(path)["owner"] != service.status(other)["owner"]
+
+
+def test_batch_goes_on_and_leaves_what_was_stopped(new_service):
+    service = configured(new_service).start()
+    killed = service.people("killed.csv", 100_000)
+    stopped = service.people("stopped.csv", 100_000)
+    for path, command in ((killed, "kill"), (stopped, "stop")):
+        service.ok("upload", path)
+        wait_until(lambda path=path: service.status(path)["rows"] > 0, "the first rows")
+        service.ok(command, path)
+    done = batch(service)
+    assert done.returncode == 1, done
+    assert [line.split()[0] for line in done.stdout.splitlines()[:2]] == ["PROCESSED", "STOPPED"]
+    assert service.status(stopped)["status"] == "STOPPED"
+    done = batch(service, "--include-stopped")
+    assert done.returncode == 0, done
+    assert service.status(stopped)["status"] == "PROCESSED"
+
+
+def test_batch_stop_and_kill_at_its_socket(new_service):
+    service = configured(new_service)
+    path = service.people("a.csv", 300_000)
+    running = subprocess.Popen([BUILD / "uploaderd", "--config", service.config, "--batch"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    socket = f"{service.socket}.batch"
+
+    def rows():
+        done = subprocess.run([BUILD / "uploadctl", "--socket", socket, "status", path, "--json"],
+                              capture_output=True, text=True)
+        return done.returncode == 0 and json.loads(done.stdout)["rows"]
+
+    wait_until(rows, "the first rows")
+    subprocess.run([BUILD / "uploadctl", "--socket", socket, "kill", path], check=True,
+                   capture_output=True)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 1 and out.startswith("KILLED"), (out, err)
+
+
+def test_batch_terminated(new_service):
+    service = configured(new_service)
+    service.people("a.csv", 300_000)
+    running = subprocess.Popen([BUILD / "uploaderd", "--config", service.config, "--batch"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def started():
+        try:
+            return service.count("file_checkpoint") > 0
+        except Exception:  # the schema is not there yet
+            return False
+
+    wait_until(started, "the first chunk")
+    running.send_signal(signal.SIGTERM)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 1, (out, err)
+    tracker = service.sql.value("SELECT id FROM uploader.file_tracker")
+    assert check_exact(service, tracker) == "KILLED"
+    done = batch(service)
+    assert done.returncode == 0, done
+    assert check_exact(service, tracker) == "PROCESSED"
+    assert os.path.exists(service.config)

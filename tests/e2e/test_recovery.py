@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: PostgreSQL
+"""Deaths at named instants, of everyone, and what is there afterwards."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+from harness import alive, check_exact, children, records_of, wait_until
+
+COUNT = 20_000
+
+WORKER_POINTS = [
+    "worker.connected",
+    "lane.begun",
+    "lane.copied",
+    "lane.before_commit",
+    "lane.commit_sent",
+    "lane.committed",
+    "worker.before_end",
+]
+SUPERVISOR_POINTS = [
+    "supervisor.before_create",
+    "supervisor.before_move",
+    "supervisor.move_sent",
+    "supervisor.moved",
+    "supervisor.worker_started",
+]
+
+
+def to_the_end(service, path):
+    """Whatever happened, the upload reaches PROCESSED, and the table holds exactly the file."""
+    answer = service.ctl("upload", "--wait", path, "--json")
+    if answer.code == 6:  # it got there before
+        tracker = service.status(path)["id"]
+    else:
+        assert answer.code == 0, answer
+        tracker = answer.json["id"]
+    assert check_exact(service, tracker) == "PROCESSED"
+    assert service.rows(tracker) == records_of(path)
+
+
+@pytest.mark.parametrize("nth", [1, 5])
+@pytest.mark.parametrize("point", WORKER_POINTS)
+def test_worker_killed_at(new_service, point, nth):
+    """SIGKILL of a worker at each of its points is a crash: it goes on by itself."""
+    if nth > 1 and not point.startswith("lane."):
+        pytest.skip("this point is passed once")
+    service = new_service(upload={"chunk_bytes": "4K"}).start_paused(f"{point}:{nth}")
+    path = service.people(count=COUNT)
+    waiting = service.ctl_start("upload", "--wait", path, "--json")
+    os.kill(service.paused(), signal.SIGKILL)
+    out, err = waiting.communicate(timeout=60)
+    assert waiting.returncode == 0, (out, err)
+    to_the_end(service, path)
+    events = [event["event"] for event in service.ok("history", path, "--json").objects]
+    assert "interrupt" in events or point == "worker.before_end", events
+
+
+@pytest.mark.parametrize("point", WORKER_POINTS + SUPERVISOR_POINTS)
+def test_supervisor_killed_at(new_service, point):
+    """SIGKILL of the supervisor: its worker dies with it, the next life goes on by itself."""
+    service = new_service(upload={"chunk_bytes": "4K"}).start_paused(point)
+    path = service.people(count=COUNT)
+    client = service.ctl_start("upload", path)
+    stopped = service.paused()
+    service.process.kill()
+    service.process.wait()
+    client.communicate(timeout=60)
+    wait_until(lambda: not alive(stopped), "the worker to die with its supervisor")
+    service.start()
+    to_the_end(service, path)
+
+
+@pytest.mark.parametrize("point", ["rollback.before_step", "rollback.after_step",
+                                   "worker.before_end"])
+@pytest.mark.parametrize("victim", ["worker", "supervisor"])
+def test_rollback_survives(new_service, point, victim):
+    """A stop whose intent is durable ends STOPPED, whoever dies in its middle."""
+    service = new_service(upload={"chunk_bytes": "4K"}).start_paused(point)
+    path = service.people(count=200_000)
+    tracker = service.ok("upload", path, "--json").json["id"]
+    wait_until(lambda: service.status(path)["rows"] > 0, "the first rows")
+    service.ok("stop", "--no-wait", path)
+    stopped = service.paused()
+    if victim == "worker":
+        os.kill(stopped, signal.SIGKILL)
+    else:
+        service.process.kill()
+        service.process.wait()
+        service.start()
+    service.wait_status(path, "STOPPED")
+    assert check_exact(service, tracker) == "STOPPED"
+    to_the_end(service, path)
+
+
+def test_rollback_worker_that_hangs_is_replaced(new_service):
+    service = new_service(upload={"chunk_bytes": "4K"}, supervisor={"stop_timeout": "1s"})
+    service.start_paused("rollback.before_step")
+    path = service.people(count=200_000)
+    tracker = service.ok("upload", path, "--json").json["id"]
+    wait_until(lambda: service.status(path)["rows"] > 0, "the first rows")
+    assert service.ok("stop", path, "--json").json["status"] == "STOPPED"
+    assert check_exact(service, tracker) == "STOPPED"
+
+
+def test_killed_stays_killed_over_a_restart(service):
+    path = service.people(count=200_000)
+    tracker = service.ok("upload", path, "--json").json["id"]
+    wait_until(lambda: service.status(path)["rows"] > 0, "the first rows")
+    rows = service.ok("kill", path, "--json").json["rows"]
+    service.kill()
+    service.start()
+    time.sleep(0.5)
+    answer = service.status(path)
+    assert (answer["status"], answer["rows"]) == ("KILLED", rows)
+    assert check_exact(service, tracker) == "KILLED"
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_shutdown_ends_at_a_recovery_point(new_service, how):
+    service = new_service(upload={"chunk_bytes": "4K"}, supervisor={"resume": "no"}).start()
+    path = service.people(count=200_000)
+    tracker = service.ok("upload", path, "--json").json["id"]
+    wait_until(lambda: service.status(path)["rows"] > 0, "the first rows")
+    assert service.stop(how) == 0
+    status, interrupted = service.sql.run(
+        "SELECT status, interrupted FROM uploader.file_tracker WHERE id = %s", tracker)[0]
+    assert (status, interrupted) == ("KILLED", True)
+    assert check_exact(service, tracker) == "KILLED"
+    assert service.count() > 0
+    assert not service.socket.exists()
+    service.start()
+    answer = service.status(path)
+    assert (answer["status"], answer["phase"]) == ("KILLED", "interrupted")
+    to_the_end(service, path)
+
+
+def test_shutdown_with_queued_uploads(new_service):
+    service = new_service(upload={"chunk_bytes": "4K"}, supervisor={"max_workers": 1}).start()
+    paths = [service.people(f"{i}.csv", 50_000) for i in range(5)]
+    service.ok("upload", *paths)
+    assert service.stop() == 0
+    assert service.sql.value("SELECT count(*) FROM uploader.file_tracker WHERE interrupted") >= 4
+    service.start()  # resume = yes: they go on by themselves
+    for path in paths:
+        service.ok("wait", path)
+        to_the_end(service, path)
+
+
+def test_a_crash_loop_ends(new_service):
+    """retry_limit resumes without progress, and it is FAILED with what to do."""
+    service = new_service(upload={"chunk_bytes": "4K"}, supervisor={"retry_limit": 2})
+    service.start()
+    path = service.people(count=200_000)
+    # nobody gets past the gate: the lane waits for the lock, and its worker is killed each time
+    with service.cluster.connect(service.database) as blocker:
+        blocker.connection.autocommit = False
+        blocker.run("LOCK TABLE uploader.file_checkpoint IN EXCLUSIVE MODE")
+        tracker = service.ok("upload", path, "--json").json["id"]
+        for _ in range(50):
+            pids = wait_until(
+                lambda: service.workers() or service.status(tracker)["status"] == "FAILED",
+                "a worker or the end")
+            if pids is True:
+                break
+            time.sleep(0.1)
+            for pid in pids:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            wait_until(lambda: not set(pids) & set(service.workers()), "the worker to be gone")
+        blocker.connection.rollback()
+    answer = service.wait_status(path, "FAILED")
+    assert answer["error"]["code"] == "retry_limit" and answer["error"]["hint"]
+    to_the_end(service, path)
+
+
+def test_a_worker_that_loses_its_backend_is_replaced(service):
+    path = service.people(count=200_000)
+    waiting = service.ctl_start("upload", "--wait", path, "--json")
+    for _ in range(3):
+        wait_until(
+            lambda: service.sql.value(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE"
+                " application_name LIKE 'uploader/%%' AND query LIKE 'COPY%%'") or
+            waiting.poll() is not None, "a backend in COPY")
+        time.sleep(0.2)
+    out, err = waiting.communicate(timeout=60)
+    assert waiting.returncode == 0, (out, err)
+    to_the_end(service, path)
+    statuses = [e["to"] for e in service.ok("history", path, "--json").objects]
+    assert "KILLED" not in statuses  # trouble with the database is no crash
+
+
+def test_database_crash_in_the_middle(new_service, own_cluster):
+    service = new_service(cluster=own_cluster, upload={"chunk_bytes": "4K"}).start()
+    path = service.people(count=200_000)
+    waiting = service.ctl_start("upload", "--wait", path, "--json")
+    wait_until(lambda: service.status(path)["rows"] > 0, "the first rows")
+    own_cluster.crash()
+    answer = service.ok("ping", "--json").json
+    wait_until(lambda: service.ok("ping", "--json").json["database"] == "away", "away to be seen")
+    own_cluster.start()
+    out, err = waiting.communicate(timeout=90)
+    assert waiting.returncode == 0, (out, err, service.log_text()[-3000:])
+    to_the_end(service, path)
+    assert answer["name"]
+
+
+def test_random_deaths(new_service):
+    """Workers, supervisor and backends die, and commands come, at random instants."""
+    seed = int(os.environ.get("UPLOADER_SEED", time.time_ns() % 1_000_000))
+    rounds = int(os.environ.get("UPLOADER_ROUNDS", "40"))
+    print(f"UPLOADER_SEED={seed}")
+    dice = random.Random(seed)
+    service = new_service(upload={"chunk_bytes": "4K", "reject_limit": 1000},
+                          supervisor={"retry_limit": 1000}).start()
+    did = []
+    for number in range(rounds):
+        bad = set(dice.sample(range(1, 8000), 5))
+        path = service.people(f"r{number}.csv", 8000, bad=bad)
+        tracker = service.ok("upload", path, "--json").json["id"]
+        for _ in range(dice.randint(1, 4)):
+            time.sleep(dice.random() * 0.12)
+            what = dice.choice(["worker", "supervisor", "backend", "stop", "kill", "upload"])
+            did.append(what)
+            if what == "worker":
+                for pid in service.workers():
+                    os.kill(pid, signal.SIGKILL)
+            elif what == "supervisor":
+                service.kill()
+                service.start()
+            elif what == "backend":
+                service.sql.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE"
+                                " application_name LIKE 'uploader/%%' AND random() < 0.5")
+            else:
+                answer = service.ctl(what, path, "--json")
+                assert answer.code in (0, 6), (seed, did, answer)
+                status = answer.json.get("status")
+                if status in ("STOPPED", "KILLED"):
+                    assert check_exact(service, tracker) == status, (seed, did)
+        for _ in range(5):
+            answer = service.ctl("upload", "--wait", path, "--json")
+            if answer.code in (3, 6):
+                break
+        assert answer.code in (3, 6), (seed, did, answer, service.log_text()[-3000:])
+        assert check_exact(service, tracker) == "PROCESSED", (seed, did)
+        good = [(n, f"Person {n}", f"person{n}@example.org")
+                for n in range(1, 8001) if n not in bad]
+        assert service.rows(tracker) == good, (seed, did)
+        assert service.count("file_reject", tracker) == len(bad), (seed, did)
+    print({what: did.count(what) for what in sorted(set(did))})
+
+
+def test_no_process_is_left(service):
+    path = service.people(count=1000)
+    service.ok("upload", "--wait", path)
+    wait_until(lambda: not children(service.process.pid), "the worker to be reaped")
+    zombies = subprocess.run(["ps", "--ppid", str(service.process.pid), "-o", "stat="],
+                             capture_output=True, text=True)
+    assert zombies.stdout.strip() == ""

@@ -1,0 +1,391 @@
+# SPDX-License-Identifier: PostgreSQL
+"""What the tests play with: a private PostgreSQL, the real programs, files. No test double."""
+
+import csv
+import itertools
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg2
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = Path(os.environ.get("UPLOADER_BUILD", ROOT / "build/test"))
+CLUSTER = ROOT / "scripts/cluster"
+PATIENCE_S = 60  # how long anything may take on a busy machine before it counts as hung
+
+_numbers = itertools.count(1)
+
+
+def wait_until(condition, what, patience_s=PATIENCE_S, pause_s=0.01):
+    """The first true value of condition(); fails when there is none in time."""
+    end = time.monotonic() + patience_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {patience_s} s in vain for: {what}")
+        time.sleep(pause_s)
+
+
+class Cluster:
+    """A private PostgreSQL, on a Unix socket in a folder of its own."""
+
+    def __init__(self, *settings):
+        self.folder = tempfile.mkdtemp(prefix="uplpg-", dir="/tmp")
+        self._call("create", *settings)
+
+    def _call(self, command, *arguments):
+        subprocess.run([CLUSTER, command, self.folder, *arguments], check=True, timeout=PATIENCE_S)
+
+    def conninfo(self, database="postgres", user="postgres"):
+        return f"host={self.folder} dbname={database} user={user}"
+
+    def new_database(self):
+        name = f"test_{os.getpid()}_{next(_numbers)}"
+        with self.connect() as sql:
+            sql.run(f"CREATE DATABASE {name}")
+        return name
+
+    def drop_database(self, name):
+        with self.connect() as sql:
+            sql.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def connect(self, database="postgres", user="postgres"):
+        return Sql(self.conninfo(database, user))
+
+    def start(self):
+        self._call("start")
+
+    def stop(self):
+        self._call("stop")
+
+    def crash(self):
+        self._call("crash")
+
+    def remove(self):
+        self._call("remove")
+
+
+class Sql:
+    """A connection in autocommit mode; rows as tuples."""
+
+    def __init__(self, conninfo):
+        self.connection = psycopg2.connect(conninfo, application_name="test")
+        self.connection.autocommit = True
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.connection.close()
+
+    def run(self, statement, *parameters):
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement, parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def value(self, statement, *parameters):
+        rows = self.run(statement, *parameters)
+        return rows[0][0] if rows else None
+
+
+class Answer:
+    """What a program printed and how it ended."""
+
+    def __init__(self, done):
+        self.code = done.returncode
+        self.out = done.stdout
+        self.err = done.stderr
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    @property
+    def objects(self):
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def __repr__(self):
+        return f"exit code {self.code}\nstdout: {self.out}\nstderr: {self.err}"
+
+
+class Service:
+    """An uploaderd with a folder of its own: configuration, socket, log, and files to upload."""
+
+    def __init__(self, cluster, database=None, folder=None, name=None, **options):
+        self.cluster = cluster
+        self.own_folder = folder is None
+        self.folder = Path(folder or tempfile.mkdtemp(prefix="upl-", dir="/tmp")).resolve()
+        self.folder.chmod(0o755)
+        self.number = next(_numbers)
+        self.database = database or cluster.new_database()
+        self.files = self.folder / "files"
+        self.files.mkdir(exist_ok=True)
+        self.socket = self.folder / f"s{self.number}.sock"
+        self.config = self.folder / f"s{self.number}.conf"
+        self.log = self.folder / f"s{self.number}.log"
+        self.options = {
+            "database": {"conninfo": cluster.conninfo(self.database)},
+            "supervisor": {"socket": self.socket, "log_level": "debug"},
+            "files": {"allow": self.files},
+        }
+        if name:
+            self.options["supervisor"]["name"] = name
+        self.set(**options)
+        self.process = None
+        self._sql = None
+
+    # ---- configuration ----
+
+    def set(self, extra="", **options):
+        """set(upload={"lanes": 1}): options by section; extra: text as it is."""
+        for section, values in options.items():
+            self.options.setdefault(section.replace("__", " "), {}).update(values)
+        if extra:
+            self.options["extra"] = extra
+        self.write_config()
+
+    def write_config(self):
+        lines = []
+        for section, values in self.options.items():
+            if section == "extra":
+                continue
+            lines.append(f"[{section}]")
+            for key, value in values.items():
+                items = value if isinstance(value, (list, tuple)) else [value]
+                lines.append(f"{key} = {items[0]}")
+                lines.extend(f"    {item}" for item in items[1:])
+        lines.append(self.options.get("extra", ""))
+        self.config.write_text("\n".join(lines) + "\n")
+
+    # ---- life ----
+
+    def start(self, wait=True, environment=None, arguments=()):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [BUILD / "uploaderd", "--config", self.config, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if arguments else log,
+                stderr=log,
+                env=dict(os.environ, **(environment or {})),
+            )
+        if wait:
+            self.wait_ready()
+        return self
+
+    def start_paused(self, point, **options):
+        """Starts it so that the first process to reach the pause point stops itself there."""
+        self.pause_file = self.folder / f"pause{next(_numbers)}"
+        environment = {"UPLOADER_PAUSE_AT": point, "UPLOADER_PAUSE_FILE": str(self.pause_file)}
+        return self.start(environment=environment, **options)
+
+    def paused(self):
+        """Waits until the pause point is reached; answers the pid that stopped there."""
+        def stopped():
+            if not self.pause_file.exists():
+                return None
+            text = self.pause_file.read_text()
+            if not text.endswith("\n"):
+                return None
+            pid = int(text.split()[0])
+            with open(f"/proc/{pid}/stat") as stat:
+                return pid if stat.read().rpartition(")")[2].split()[0] == "T" else None
+
+        return wait_until(stopped, f"a process to pause\n{self.log_text()[-3000:]}")
+
+    def go_on(self):
+        os.kill(int(self.pause_file.read_text().split()[0]), signal.SIGCONT)
+
+    def wait_ready(self):
+        def ready():
+            assert self.process.poll() is None, "uploaderd ended:\n" + self.log_text()
+            answer = self.ctl("ping", "--json")
+            return answer.code == 0 and answer.json["database"] == "ready"
+
+        wait_until(ready, "uploaderd with its database")
+
+    def log_text(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def kill(self):
+        """SIGKILL of the supervisor; its workers die with it."""
+        workers = self.workers()
+        self.process.kill()
+        self.process.wait()
+        for pid in workers:
+            wait_until(lambda pid=pid: not alive(pid), "the worker to die with its supervisor")
+
+    def stop(self, how=signal.SIGTERM, patience_s=PATIENCE_S):
+        """Ends it in order and answers its exit code."""
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        return self.process.wait(patience_s)
+
+    def remove(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            for pid in self.workers():
+                os.kill(pid, signal.SIGCONT)
+            self.process.kill()
+            self.process.wait()
+        if self._sql:
+            self._sql.close()
+        if self.own_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def workers(self):
+        """The pids of this supervisor's workers."""
+        return children(self.process.pid)
+
+    # ---- talking to it ----
+
+    def ctl(self, *arguments, patience_s=PATIENCE_S, environment=None, cwd=None):
+        command = [BUILD / "uploadctl", "--socket", self.socket, *map(str, arguments)]
+        return Answer(
+            subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                timeout=patience_s,
+                stdin=subprocess.DEVNULL,
+                env=dict(os.environ, **(environment or {})),
+                cwd=cwd or self.files,
+            )
+        )
+
+    def ctl_start(self, *arguments):
+        command = [BUILD / "uploadctl", "--socket", self.socket, *map(str, arguments)]
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.files,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def ok(self, *arguments, code=0):
+        answer = self.ctl(*arguments)
+        assert answer.code == code, f"{arguments}: {answer}\n{self.log_text()[-4000:]}"
+        return answer
+
+    def status(self, what):
+        return self.ok("status", what, "--json").json
+
+    def wait_status(self, what, *statuses):
+        def reached():
+            answer = self.ctl("status", what, "--json")
+            return answer.code == 0 and answer.json["status"] in statuses and answer.json
+
+        return wait_until(reached, f"{what} to be {statuses}")
+
+    def raw(self):
+        """A client's plain socket."""
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(PATIENCE_S)
+        client.connect(str(self.socket))
+        return client
+
+    # ---- the database ----
+
+    @property
+    def sql(self):
+        if self._sql is None or self._sql.connection.closed:
+            self._sql = self.cluster.connect(self.database)
+        return self._sql
+
+    def rows(self, tracker=None):
+        """[(line_no, name, email)] of a tracker, the only one when None."""
+        where = "WHERE file_tracker_id = %s" if tracker else ""
+        return self.sql.run(
+            f"SELECT line_no, name, email FROM uploader.file_data {where} ORDER BY line_no",
+            *([tracker] if tracker else []),
+        )
+
+    def count(self, table="file_data", tracker=None):
+        where = "WHERE file_tracker_id = %s" if tracker else ""
+        return self.sql.value(
+            f"SELECT count(*) FROM uploader.{table} {where}", *([tracker] if tracker else [])
+        )
+
+    # ---- files ----
+
+    def file(self, name, content):
+        path = self.files / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        path.chmod(0o644)
+        return path
+
+    def people(self, name="people.csv", count=1000, bad=()):
+        """A file of so many records; those whose numbers are in `bad` have three fields."""
+        path = self.files / name
+        with open(path, "w", newline="") as out:
+            out.write("name,email\n")
+            for i in range(1, count + 1):
+                surplus = ",surplus" if i in bad else ""
+                out.write(f"Person {i},person{i}@example.org{surplus}\n")
+        path.chmod(0o644)
+        return path
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def children(pid):
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except FileNotFoundError:
+        return []
+    return [int(child) for child in text.split() if alive(int(child))]
+
+
+def records_of(path):
+    """[(line_no, name, email)] as Python's csv reads the file, for files without bad records."""
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file, strict=True)
+        header = next(record for record in reader if record)
+        name, email = header.index("name"), header.index("email")
+        records = (record for record in reader if record)
+        return [(i, r[name], r[email]) for i, r in enumerate(records, 1)]
+
+
+def check_exact(service, tracker):
+    """Musts 1 and 2 for one tracker, from the database alone: an unbroken chain of checkpoints, and
+    rows and rejects that are exactly records 1..n. Answers the tracker's row."""
+    sql = service.sql
+    status, = sql.run("SELECT status FROM uploader.file_tracker WHERE id = %s", tracker)[0]
+    chain = sql.run(
+        "SELECT chunk_no, first_line, last_line, start_offset, end_offset, row_count, reject_count,"
+        " final FROM uploader.file_checkpoint WHERE file_tracker_id = %s ORDER BY chunk_no", tracker
+    )
+    line, offset = 0, 0
+    for number, (chunk_no, first, last, start, end, rows, rejects, final) in enumerate(chain, 1):
+        assert chunk_no == number and first == line + 1 and start == offset, chain
+        assert last - first + 1 == rows + rejects, chain
+        assert not final or number == len(chain), chain
+        line, offset = last, end
+    lines = sql.run(
+        "SELECT line_no FROM (SELECT line_no FROM uploader.file_data WHERE file_tracker_id = %s"
+        " UNION ALL SELECT line_no FROM uploader.file_reject WHERE file_tracker_id = %s) AS l"
+        " ORDER BY line_no", tracker, tracker
+    )
+    assert [n for n, in lines] == list(range(1, line + 1)), (status, len(lines), line)
+    if status == "PROCESSED":
+        assert chain and chain[-1][-1], "PROCESSED without its final checkpoint"
+    if status == "STOPPED":
+        assert not chain and not lines, "STOPPED with something left"
+    return status
