@@ -7,6 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The name of the built-in profile, which commands need not name. */
+#define PROFILE_BUILT_IN "contacts"
+
 /* The columns of file_data that a file fills, in this order. */
 #define PROFILE_COLUMNS 2
 extern const char *const profile_targets[PROFILE_COLUMNS]; /* "name", "email" */

@@ -2,8 +2,8 @@
 #include "csv/encoding.h"
 
 #include "base/mem.h"
+#include "base/shell.h"
 #include "base/text.h"
-#include "csv/shell.h"
 
 #include <stdbool.h>
 #include <stdint.h>

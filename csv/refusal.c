@@ -2,8 +2,8 @@
 #include "csv/refusal.h"
 
 #include "base/mem.h"
+#include "base/shell.h"
 #include "base/text.h"
-#include "csv/shell.h"
 
 #include <errno.h>
 #include <fcntl.h>

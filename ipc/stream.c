@@ -17,7 +17,7 @@ struct ipc_stream {
     char *in; /* the frame that is arriving */
     size_t in_size, in_capacity, max_bytes;
     size_t scanned; /* of `in`: has no newline up to here */
-    bool ended, closing, dispatching, reading;
+    bool ended, gone, closing, dispatching, reading; /* ended: reads no more; gone: nobody reads */
 };
 
 struct frame {
@@ -56,6 +56,7 @@ static void end(struct ipc_stream *stream, const struct error *err)
     if (stream->ended || stream->closing)
         return;
     stream->ended = true;
+    stream->gone = !err || err->code != ERR_PROTOCOL;
     uv_read_stop((uv_stream_t *)&stream->pipe);
     stream->events->on_end(stream->arg, err);
 }
@@ -196,7 +197,7 @@ void ipc_stream_send(struct ipc_stream *stream, json_t *message)
     json_decref(message);
     if (!text)
         log_fatal("a message could not be encoded");
-    if (stream->ended || stream->closing) {
+    if (stream->gone || stream->closing) {
         free(text);
         return;
     }
@@ -215,6 +216,11 @@ void ipc_stream_send(struct ipc_stream *stream, json_t *message)
 size_t ipc_stream_queued_bytes(const struct ipc_stream *stream)
 {
     return uv_stream_get_write_queue_size((const uv_stream_t *)&stream->pipe);
+}
+
+size_t ipc_stream_partial_bytes(const struct ipc_stream *stream)
+{
+    return stream->reading ? stream->in_size : 0;
 }
 
 void ipc_stream_close(struct ipc_stream *stream)

@@ -16,8 +16,9 @@ struct ipc_events {
     /* A whole frame that is a JSON object. `message` is borrowed. May close the stream. */
     void (*on_message)(void *arg, const json_t *message);
     /* The other side is gone (`err` NULL), or the stream broke (a frame too long or not JSON:
-     * ERR_PROTOCOL; a failed read or write: ERR_SYSTEM). Called once, at most; the owner then
-     * closes the stream. A partial frame before the end is normal and is dropped. */
+     * ERR_PROTOCOL, which the other side can still be told; a failed read or write: ERR_SYSTEM).
+     * Called once, at most; the owner then closes the stream. A partial frame before the end is
+     * normal and is dropped. */
     void (*on_end)(void *arg, const struct error *err);
 };
 
@@ -42,7 +43,10 @@ void ipc_stream_send(struct ipc_stream *stream, json_t *message);
 /* Bytes that were sent and are not yet in the kernel's hands. */
 size_t ipc_stream_queued_bytes(const struct ipc_stream *stream);
 
-/* Ends the stream and frees it when libuv lets go. What is queued is tried once more and then
+/* Bytes of a frame that has begun to arrive and is not whole; 0 while reading is paused. */
+size_t ipc_stream_partial_bytes(const struct ipc_stream *stream);
+
+/* Ends the stream and frees it when libuv lets go. What is queued and not in the kernel's hands is
  * dropped; no event follows. NULL is allowed. */
 void ipc_stream_close(struct ipc_stream *stream);
 

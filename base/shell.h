@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* Words of a shell command, for hints that can be pasted. Runs nothing. */
-#ifndef CSV_SHELL_H
-#define CSV_SHELL_H
+#ifndef BASE_SHELL_H
+#define BASE_SHELL_H
 
 /* The text as one word of a POSIX shell, quoted where it must be. The caller frees. */
 char *shell_word(const char *text);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL */
-#include "csv/shell.h"
+#include "base/shell.h"
 
 #include "base/mem.h"
 
