@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* The whole configuration: the files one after another, and what can be judged only when all of
+ * it is there. */
+#include "conf/conf.h"
+
+#include "base/mem.h"
+#include "conf/blocks.h"
+#include "conf/columns.h"
+#include "conf/parser.h"
+#include "conf/read.h"
+#include "conf/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- files ---- */
+
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return mem_format("%.*sconf.d", slash ? (int)(slash - path) + 1 : 0, path);
+}
+
+/* The paths are kept until the end, since places refer to them. */
+static void parse_folder(struct blocks *blocks, const char *folder, char ***paths, size_t *count,
+                         struct report *report)
+{
+    struct place place = {.file = folder};
+    struct error err;
+
+    report_file(report, folder);
+    if (read_folder(folder, paths, count, &err) < 0)
+        report_add(report, &place, &err);
+    for (size_t i = 0; i < *count; i++)
+        parse_file(blocks, (*paths)[i], report);
+}
+
+/* ---- what belongs together ---- */
+
+/* Without a header, columns that were not given are the first ones of the file. */
+static void check_columns(const struct block *block, struct profile *profile, struct report *report)
+{
+    struct place place = block_place(block, "columns");
+    struct error err;
+
+    if (profile->header || block_is_refused(block, "columns"))
+        return;
+    for (int i = 0; i < PROFILE_COLUMNS && !block_is_set(block, "columns"); i++) {
+        free(profile->columns[i]);
+        profile->columns[i] = mem_format("%d", i + 1);
+    }
+    if (columns_to_positions(profile->columns, &err) < 0)
+        report_add(report, &place, &err);
+}
+
+static void check_profile(const struct block *block, struct profile *profile, struct report *report)
+{
+    bool quote = block_is_set(block, "quote") && !block_is_set(block, "delimiter");
+    struct place place = block_place(block, quote ? "quote" : "delimiter");
+    struct error err;
+
+    check_columns(block, profile, report);
+    if (profile->delimiter != profile->quote)
+        return;
+    error_set(&err, ERR_CONFIG, "delimiter and quote are the same character");
+    error_hint(&err, "write two different ones");
+    report_add(report, &place, &err);
+}
+
+static void refuse_profile(const struct conf *conf, const struct place *place, const char *name,
+                           struct report *report)
+{
+    char known[sizeof((struct error *)0)->hint] = "";
+    struct error err;
+
+    for (size_t i = 0; i < conf->profile_count; i++) {
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "",
+                 conf->profiles[i].name);
+    }
+    error_set(&err, ERR_CONFIG, "there is no profile \"%s\"", name);
+    error_hint(&err, "write one of %s, or a section [profile %s]", known, name);
+    report_add(report, place, &err);
+}
+
+static void check_batch(const struct conf *conf, const struct block *block,
+                        const struct conf_batch *batch, struct report *report)
+{
+    struct place place = block_place(block, "files");
+    struct error err;
+
+    if (!block_is_set(block, "files")) {
+        error_set(&err, ERR_CONFIG, "the batch names no files");
+        error_hint(&err, "write files =, and paths or patterns on indented lines below");
+        report_add(report, &place, &err);
+    }
+    place = block_place(block, "profile");
+    if (!conf_profile(conf, batch->profile))
+        refuse_profile(conf, &place, batch->profile, report);
+}
+
+static void finish(const struct blocks *blocks, struct report *report)
+{
+    struct conf *conf = blocks->conf;
+
+    for (size_t i = 0; i < blocks->count; i++) {
+        const struct block *block = &blocks->list[i];
+        if (block->section == SECTION_PROFILE) {
+            struct profile *profile = block_object(blocks, block);
+            check_profile(block, profile, report);
+            if (!block_is_set(block, "reject_limit"))
+                profile->reject_limit = conf->reject_limit;
+        } else if (block->section == SECTION_BATCH) {
+            check_batch(conf, block, block_object(blocks, block), report);
+        }
+    }
+}
+
+/* ---- the whole ---- */
+
+int conf_load(struct conf *conf, const char *path, FILE *errors)
+{
+    struct report report = {0};
+    struct blocks blocks;
+    char **paths = NULL;
+    size_t count = 0;
+    char *folder = path ? folder_of(path) : NULL;
+    int rc = 0;
+
+    *conf = (struct conf){0};
+    blocks_init(&blocks, conf);
+    if (path) {
+        parse_file(&blocks, path, &report);
+        parse_folder(&blocks, folder, &paths, &count, &report);
+    }
+    finish(&blocks, &report);
+    if (report.count > 0) {
+        report_print(&report, errors);
+        conf_fini(conf);
+        rc = -ERR_CONFIG;
+    }
+    for (size_t i = 0; i < count; i++)
+        free(paths[i]);
+    free(paths);
+    free(folder);
+    blocks_fini(&blocks);
+    report_fini(&report);
+    return rc;
+}
+
+static void free_list(char **list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(list[i]);
+    free(list);
+}
+
+void conf_fini(struct conf *conf)
+{
+    free(conf->conninfo);
+    free(conf->schema);
+    free(conf->socket);
+    free(conf->name);
+    free_list(conf->allow, conf->allow_count);
+    for (size_t i = 0; i < conf->profile_count; i++)
+        profile_fini(&conf->profiles[i]);
+    free(conf->profiles);
+    for (size_t i = 0; i < conf->batch_count; i++) {
+        free(conf->batches[i].name);
+        free(conf->batches[i].profile);
+        free_list(conf->batches[i].files, conf->batches[i].file_count);
+    }
+    free(conf->batches);
+    *conf = (struct conf){0};
+}
+
+const struct profile *conf_profile(const struct conf *conf, const char *name)
+{
+    for (size_t i = 0; i < conf->profile_count; i++)
+        if (strcmp(conf->profiles[i].name, name) == 0)
+            return &conf->profiles[i];
+    return NULL;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* The configuration: an INI file and the *.conf files of the folder conf.d beside it, read by inih
+ * against one table that declares every option (options.h). Knows nothing of who uses it. */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/profile.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CONF_DEFAULT_SOCKET "/run/uploader/control.sock"
+#define CONF_DEFAULT_PROFILE "contacts"
+
+/* The name of a Unix socket ends at 107 bytes; so much is left for what is put behind it (.batch, a
+ * temporary name). */
+#define CONF_SOCKET_MAX_BYTES 96
+
+struct conf_batch {
+    char *name;
+    char **files; /* glob patterns */
+    size_t file_count;
+    char *profile; /* a profile that there is */
+};
+
+struct conf {
+    /* [database] */
+    char *conninfo; /* may hold a password: never logged */
+    char *schema;
+    /* [supervisor] */
+    char *socket;
+    char *name; /* NULL: host and socket */
+    int64_t max_workers;
+    int64_t stop_timeout_ms;
+    bool resume;
+    int64_t retry_limit;
+    enum log_level log_level;
+    /* [files] */
+    char **allow; /* folders, absolute and normal */
+    size_t allow_count;
+    /* [upload] */
+    int64_t chunk_bytes;
+    int64_t lanes;
+    int64_t reject_limit;
+    int64_t max_record; /* bytes */
+    /* [profile NAME]: contacts is always among them */
+    struct profile *profiles;
+    size_t profile_count;
+    /* [batch NAME], in the file's order */
+    struct conf_batch *batches;
+    size_t batch_count;
+};
+
+/* Reads the file (NULL: defaults alone), then *.conf of conf.d beside it in the order of their
+ * names: a value takes the place of an earlier file's, a list as a whole. Every error in them is
+ * written to `errors`, a line each: "FILE:LINE: section.key: what is wrong; what to write", without
+ * LINE when it is about the file as a whole, without section and key where there are none; the
+ * value of conninfo is never shown. Blocks only as long as reading the files takes. Returns 0, or
+ * -ERR_CONFIG (then *conf is empty). The caller ends it with conf_fini. */
+int conf_load(struct conf *conf, const char *path, FILE *errors) MUST_USE;
+
+void conf_fini(struct conf *conf);
+
+/* The profile of this name; NULL when there is none. Borrowed. */
+const struct profile *conf_profile(const struct conf *conf, const char *name);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* The table of options, and look-ups in it. */
+#include "conf/options.h"
+
+#include "base/mem.h"
+#include "conf/conf.h"
+
+#include <string.h>
+
+#define KIB INT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define SECOND_MS INT64_C(1000)
+#define REJECTS_MAX INT64_C(1000000000000)
+#define IN_CONF(member) .at = offsetof(struct conf, member)
+#define IN_PROFILE(member) .at = offsetof(struct profile, member)
+#define IN_BATCH(member) .at = offsetof(struct conf_batch, member)
+
+const struct option options[] = {
+    {SECTION_DATABASE, "conninfo", OPTION_CONNINFO, "", IN_CONF(conninfo),
+     .unsaid = "what libpq's environment, service file and password file say",
+     .help = "Connection string or URI of libpq. Further lines are added with a blank between, "
+             "those of a URI without one. A password is better kept in the password file."},
+    {SECTION_DATABASE, "schema", OPTION_SCHEMA, "uploader", .max = 63, IN_CONF(schema),
+     .help = "Schema of the service's tables, created when it is missing."},
+
+    {SECTION_SUPERVISOR, "socket", OPTION_PATH, CONF_DEFAULT_SOCKET, .max = CONF_SOCKET_MAX_BYTES,
+     IN_CONF(socket), .help = "Control socket, where uploadctl finds the service."},
+    {SECTION_SUPERVISOR, "name", OPTION_TEXT, "", .max = 128, IN_CONF(name),
+     .unsaid = "host and socket",
+     .help = "Name of this supervisor, the owner of its uploads. Two that share a database have "
+             "two names. Keep it: what another name left behind is not recovered."},
+    {SECTION_SUPERVISOR, "max_workers", OPTION_NUMBER, "4", .min = 1, .max = 256,
+     IN_CONF(max_workers), .help = "Files uploaded at the same time; others wait their turn."},
+    {SECTION_SUPERVISOR, "stop_timeout", OPTION_TIME, "30s", .min = 10, .max = 3600 * SECOND_MS,
+     IN_CONF(stop_timeout_ms),
+     .help = "How long a worker may take to begin a rollback, for each step of it, and to end in a "
+             "shutdown, before it is killed and replaced."},
+    {SECTION_SUPERVISOR, "resume", OPTION_FLAG, "yes", .words = {"no", "yes"}, IN_CONF(resume),
+     .help = "What a crash or a shutdown interrupted goes on by itself; never what a user killed."},
+    {SECTION_SUPERVISOR, "retry_limit", OPTION_NUMBER, "5", .min = 0, .max = 1000,
+     IN_CONF(retry_limit),
+     .help = "Tries in a row without progress, after which an upload is given up."},
+    {SECTION_SUPERVISOR, "log_level", OPTION_LEVEL, "info", IN_CONF(log_level),
+     .help = "Least important lines that are logged."},
+
+    {SECTION_FILES, "allow", OPTION_FOLDERS, "", IN_CONF(allow),
+     .count_at = offsetof(struct conf, allow_count), .unsaid = "none",
+     .help = "Folders under which files may be read, with all below them. Without one, no file "
+             "may be."},
+
+    {SECTION_UPLOAD, "chunk_bytes", OPTION_SIZE, "8M", .min = 4 * KIB, .max = GIB,
+     IN_CONF(chunk_bytes), .help = "Input that is committed together."},
+    {SECTION_UPLOAD, "lanes", OPTION_NUMBER, "2", .min = 1, .max = 16, IN_CONF(lanes),
+     .help = "Connections of one worker to PostgreSQL, each of which carries a chunk at a time."},
+    {SECTION_UPLOAD, "reject_limit", OPTION_NUMBER, "1000", .min = 0, .max = REJECTS_MAX,
+     IN_CONF(reject_limit), .help = "Rejected records of one file; one more fails the upload."},
+    {SECTION_UPLOAD, "max_record", OPTION_SIZE, "1M", .min = 16, .max = 256 * MIB,
+     IN_CONF(max_record),
+     .help = "Longest record. A longer one is rejected; one whose quote stays "
+             "open for as long fails the upload."},
+
+    {SECTION_PROFILE, "columns", OPTION_COLUMNS, "name, email", IN_PROFILE(columns),
+     .help = "Columns of the file that become name and email, in this order: their names in the "
+             "header. Without a header, their positions from 1 on; the default is then 1, 2."},
+    {SECTION_PROFILE, "header", OPTION_FLAG, "yes", .words = {"no", "yes"}, IN_PROFILE(header),
+     .help = "The first record names the columns."},
+    {SECTION_PROFILE, "surplus_columns", OPTION_FLAG, "refuse", .words = {"refuse", "ignore"},
+     IN_PROFILE(surplus_ignore), .help = "What to do with a file that has further columns."},
+    {SECTION_PROFILE, "delimiter", OPTION_CHAR, ",", IN_PROFILE(delimiter),
+     .help = "Character between two fields."},
+    {SECTION_PROFILE, "quote", OPTION_CHAR, "\"", IN_PROFILE(quote),
+     .help = "Character around a field that holds delimiters, quotes or line breaks."},
+    {SECTION_PROFILE, "reject_limit", OPTION_NUMBER, NULL, .min = 0, .max = REJECTS_MAX,
+     IN_PROFILE(reject_limit), .unsaid = "reject_limit of section upload",
+     .help = "Rejected records of one file of this profile; one more fails the upload."},
+
+    {SECTION_BATCH, "files", OPTION_PATTERNS, NULL, IN_BATCH(files),
+     .count_at = offsetof(struct conf_batch, file_count), .unsaid = "none: it must be given",
+     .help = "Files, as patterns with *, ? and [...]."},
+    {SECTION_BATCH, "profile", OPTION_PROFILE, CONF_DEFAULT_PROFILE, IN_BATCH(profile),
+     .help = "How they are read."},
+};
+
+const size_t option_count = COUNT_OF(options);
+
+static const struct {
+    const char *name;
+    bool named;
+} sections[] = {
+#define X(name, text, named, what) [name] = {text, named},
+    OPTION_SECTIONS(X)
+#undef X
+};
+
+const char *option_section_name(enum option_section section)
+{
+    return sections[section].name;
+}
+
+bool option_section_is_named(enum option_section section)
+{
+    return sections[section].named;
+}
+
+enum option_section option_section_find(const char *name)
+{
+    enum option_section section = 0;
+
+    while (section < OPTION_SECTION_COUNT && strcmp(sections[section].name, name) != 0)
+        section++;
+    return section;
+}
+
+const struct option *option_find(enum option_section section, const char *key)
+{
+    for (size_t i = 0; i < option_count; i++)
+        if (options[i].section == section && strcmp(options[i].key, key) == 0)
+            return &options[i];
+    return NULL;
+}
+
+const struct option *option_find_anywhere(const char *key)
+{
+    for (size_t i = 0; i < option_count; i++)
+        if (strcmp(options[i].key, key) == 0)
+            return &options[i];
+    return NULL;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* The documents that are printed from the table of options. */
+#include "conf/conf.h"
+#include "conf/options.h"
+#include "conf/scan.h"
+#include "conf/values.h"
+
+#include <string.h>
+
+#define WIDTH 96
+#define EXAMPLE_NAME "daily"
+#define EXAMPLE_PATTERN "/srv/uploads/*.csv"
+
+static const struct {
+    const char *name;
+    bool named;
+    const char *what;
+} sections[] = {
+#define X(id, text, is_named, says) [id] = {text, is_named, says},
+    OPTION_SECTIONS(X)
+#undef X
+};
+
+/* ---- docs/options.md ---- */
+
+static void print_rules(FILE *out)
+{
+    fprintf(
+        out,
+        "The configuration is an INI file, in UTF-8, of at most %zu bytes. The files *.conf of the "
+        "folder `conf.d`\nbeside it are read after it, in the order of their names' bytes.\n\n"
+        "- `[section]` and `key = value` begin in the first column. `#` or `;` at the beginning "
+        "of a line makes it a\n  comment; further on in a line they do not: a blank and a `;` "
+        "in a value are refused.\n"
+        "- An indented line goes on with the value above it: it is one more item of a list, or "
+        "the rest of a long\n  value. The first item may stand on the key's line or below it. "
+        "A line is at most %d bytes long, the name\n  of a section or key at most %d.\n"
+        "- A section and a key may be in a file once. A value in a later file takes the place "
+        "of an earlier one, a\n  list as a whole.\n"
+        "- The name of a profile or batch begins with an ASCII letter, a digit or `_`, and goes "
+        "on with these, `-`\n  and `.`.\n"
+        "- Sizes are bytes, or have K, M or G behind (1024, 1024², 1024³). Times have ms, s, m "
+        "or h behind; a number\n  alone is seconds.\n"
+        "- What is unknown, twice, out of bounds or could be read in two ways is an error. All "
+        "errors are shown at\n  once, as `FILE:LINE: section.key: what is wrong; what to "
+        "write`: `uploaderd --check --config FILE`.\n",
+        SCAN_FILE_MAX_BYTES, SCAN_LINE_MAX_BYTES, SCAN_NAME_MAX_BYTES);
+}
+
+static void print_default(FILE *out, const struct option *option)
+{
+    if (option->fallback && option->fallback[0])
+        fprintf(out, "`%s`", option->fallback);
+    else
+        fprintf(out, "%s", option->unsaid);
+}
+
+static void print_section_table(FILE *out, enum option_section section)
+{
+    char what[VALUE_TEXT_BYTES];
+
+    fprintf(out, "\n## [%s%s]\n\n%s\n\n", sections[section].name,
+            sections[section].named ? " NAME" : "", sections[section].what);
+    fprintf(out, "| key | default | what it is | what may be written |\n"
+                 "| --- | --- | --- | --- |\n");
+    for (size_t i = 0; i < option_count; i++) {
+        if (options[i].section != section)
+            continue;
+        fprintf(out, "| `%s` | ", options[i].key);
+        print_default(out, &options[i]);
+        fprintf(out, " | %s | %s |\n", options[i].help, value_describe(what, &options[i]));
+    }
+}
+
+void options_print_markdown(FILE *out)
+{
+    fprintf(out, "# Options\n\nGenerated from conf/options.c by `make docs`; do not edit.\n\n");
+    print_rules(out);
+    for (enum option_section s = 0; s < OPTION_SECTION_COUNT; s++)
+        print_section_table(out, s);
+}
+
+/* ---- examples/uploader.conf ---- */
+
+/* A comment, broken at blanks. */
+static void print_comment(FILE *out, const char *text)
+{
+    while (*text) {
+        size_t size = strlen(text);
+        if (size > WIDTH - 2) {
+            size = WIDTH - 2;
+            while (size > 0 && text[size] != ' ')
+                size--;
+        }
+        if (size == 0)
+            size = strcspn(text, " ");
+        fprintf(out, "# %.*s\n", (int)size, text);
+        text += size;
+        text += strspn(text, " ");
+    }
+}
+
+static void print_sample_value(FILE *out, const struct option *option)
+{
+    if (option->type == OPTION_PATTERNS)
+        fprintf(out, "#%s =\n#    %s\n", option->key, EXAMPLE_PATTERN);
+    else if (option->fallback && option->fallback[0])
+        fprintf(out, "#%s = %s\n", option->key, option->fallback);
+    else if (option->fallback)
+        fprintf(out, "#%s =\n", option->key);
+    else /* inherited */
+        fprintf(out, "#%s = %s\n", option->key, option_find_anywhere(option->key)->fallback);
+}
+
+static void print_sample_option(FILE *out, const struct option *option)
+{
+    char what[VALUE_TEXT_BYTES];
+    char text[1024];
+
+    snprintf(text, sizeof text, "%s Write %s.%s%s%s", option->help, value_describe(what, option),
+             option->unsaid ? " Default: " : "", option->unsaid ? option->unsaid : "",
+             option->unsaid ? "." : "");
+    fprintf(out, "\n");
+    print_comment(out, text);
+    print_sample_value(out, option);
+}
+
+/* The section of a batch is a comment as well: there is none unless one is written. */
+static void print_sample_section(FILE *out, enum option_section section)
+{
+    fprintf(out, "\n");
+    print_comment(out, sections[section].what);
+    if (section == SECTION_BATCH)
+        fprintf(out, "#[%s %s]\n", sections[section].name, EXAMPLE_NAME);
+    else if (section == SECTION_PROFILE)
+        fprintf(out, "[%s %s]\n", sections[section].name, CONF_DEFAULT_PROFILE);
+    else
+        fprintf(out, "[%s]\n", sections[section].name);
+    for (size_t i = 0; i < option_count; i++)
+        if (options[i].section == section)
+            print_sample_option(out, &options[i]);
+}
+
+void options_print_sample(FILE *out)
+{
+    print_comment(out, "Every option with its default. Generated from conf/options.c by make docs. "
+                       "To change one, take the # before it away. An indented line goes on with "
+                       "the value above it: an item of a list, or the rest of a long value. A "
+                       "comment has a line of its own. Files conf.d/*.conf beside this one are "
+                       "read after it. uploaderd --check --config FILE says what is wrong.");
+    for (enum option_section s = 0; s < OPTION_SECTION_COUNT; s++)
+        print_sample_section(out, s);
+}
