@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* Every way to change a tracker's status, owner, intent or mark, as one table. Each is one
  * compare-and-swap on epoch and token that renews both and writes its file_event in the same
- * statement; there is no other. */
+ * statement; there is no other. (A move that changes epoch and token alone is a fence and no
+ * transition, and writes none; creation has its own statement and event.) */
 #ifndef DB_MOVES_H
 #define DB_MOVES_H
 
 #include "base/status.h"
+
+#include <stdbool.h>
 
 /* What the service still owes a tracker: file_tracker.wanted. */
 enum wanted { WANTED_NOTHING, WANTED_STOP, WANTED_RESTART, WANTED_KEPT };
@@ -13,8 +16,10 @@ enum wanted { WANTED_NOTHING, WANTED_STOP, WANTED_RESTART, WANTED_KEPT };
 /* What the rows must show, in the same statement, for the move to be made. */
 enum move_requires {
     REQUIRES_NOTHING,
-    REQUIRES_FINAL, /* the last checkpoint is final, and records = rows + rejects up to it */
-    REQUIRES_EMPTY  /* no checkpoint, no reject (and so no row) is left */
+    REQUIRES_FINAL, /* the last checkpoint is final, records = rows + rejects up to it, and nothing
+                       is wanted */
+    REQUIRES_EMPTY  /* no checkpoint, no reject (and so no row) is left, and a stop or restart is
+                       wanted */
 };
 
 enum move_mark { MARK_KEPT, MARK_SET, MARK_CLEARED };
@@ -66,7 +71,13 @@ struct move_row {
 
 extern const struct move_row move_table[MOVE_COUNT];
 
+/* Does it change more than epoch and token, and so write an event? */
+bool move_is_transition(enum move move);
+
 /* "stop", "restart", NULL for WANTED_NOTHING; static. */
 const char *wanted_name(enum wanted wanted);
+
+/* The way back; WANTED_NOTHING for NULL. */
+enum wanted wanted_parse(const char *name);
 
 #endif

@@ -31,12 +31,13 @@ struct tracker {
     int64_t tries, tries_line; /* resumes by itself in a row, and the recovery point at the last */
     struct identity identity;  /* of the file, when it was queued or finished */
     struct error error;        /* why it FAILED; ERR_NONE */
-    char created_at[TRACKER_TIME_BYTES], updated_at[TRACKER_TIME_BYTES];
+    char created_at[TRACKER_TIME_BYTES], updated_at[TRACKER_TIME_BYTES]; /* a fence is no update */
     /* the last checkpoint; all 0 when there is none */
     int64_t chunk_no, line, offset, rows, rejects;
     bool final;
 };
 
+/* A deep copy, ended with tracker_fini, which frees what the tracker owns, not the tracker. */
 void tracker_copy(struct tracker *to, const struct tracker *from);
 void tracker_fini(struct tracker *tracker);
 
@@ -73,38 +74,43 @@ struct move_args {
     const char *owner;  /* for moves with OWNER_SET */
     const char *profile_text;
     const struct identity *identity;
-    const struct error *error; /* MOVE_FAIL; every other move clears the row's error */
+    const struct error *error; /* why it failed; NULL clears what the row has */
     const bool *again;
     int64_t tries, tries_line; /* always written */
     struct asker asker;
 };
 
-/* INSERT of a new tracker, INITIALIZING, with its event; ON CONFLICT DO NOTHING: the answer's
- * tracker is NULL when another holds the place (path and profile, not PROCESSED). */
+/* INSERT of a new tracker, INITIALIZING, with its event "create"; ON CONFLICT DO NOTHING: the
+ * answer's tracker is NULL when another holds the place (path and profile, not PROCESSED). */
 void tracker_create(struct db_conn *conn, const char *path, const char *profile,
                     const struct move_args *args, on_tracker answer, void *arg);
 
 /* The compare-and-swap on tracker->epoch and ->token. The answer is the row with the new epoch and
  * token and, read in a second statement after it, the true recovery point; NULL when the row had
- * moved on, or lacks what the move requires. A lock that is not had within the connection's
- * lock_timeout is DB_CONFLICT: see blockers_terminate. */
+ * moved on, or lacks what the move requires. Durable when it is answered. A lock that is not had
+ * within 2 s is DB_CONFLICT: see blockers_terminate. Each move writes a file_event, but for one
+ * that changes epoch and token alone: MOVE_FENCE is no transition. */
 void tracker_move(struct db_conn *conn, enum move move, const struct tracker *tracker,
                   const struct move_args *args, on_tracker answer, void *arg);
 
-/* Terminates backends of this service that block the backend `pid` (the fence's connection);
- * answers how many, and in `foreign` a backend that is not the service's (0: none). */
+/* While another connection of this program waits for a lock: terminates the backends of this
+ * service at the root of what blocks the backend `pid` (or one of the application_name of `conn`,
+ * since a pooler invents pids). Answers how many, and in `foreign` the pid of a root that is not
+ * the service's or not this role's (0: none; -1: a prepared transaction). */
 typedef void (*on_blockers)(void *arg, int terminated, int foreign, const struct db_error *err);
 void blockers_terminate(struct db_conn *conn, int pid, on_blockers answer, void *arg);
 
-/* Courtesy after a fence: terminates backends of older epochs of this tracker. No answer. */
+/* Courtesy after a fence: terminates backends of older epochs of this tracker that still hold locks
+ * on the service's tables. No answer. */
 void stragglers_terminate(struct db_conn *conn, int64_t tracker, int64_t epoch);
 
-/* Pages for history and rejects. */
+/* Pages for history and rejects, oldest and first line first: at most `limit`, behind `after`. A
+ * page of rejects ends early at 4 MiB of raw bytes; only an empty one is the end. */
 struct tracker_event {
     int64_t id;
     char at[TRACKER_TIME_BYTES];
     const char *from_status, *to_status, *event, *reason, *host; /* from_status may be NULL */
-    int64_t uid;
+    int64_t uid;                                                 /* -1: the supervisor itself */
 };
 typedef void (*on_events)(void *arg, const struct tracker_event *events, size_t count,
                           const struct db_error *err);

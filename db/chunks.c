@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* The worker's transactions as statements of db/sql/, with typed parameters and answers. */
+#include "db/chunks.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "db/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static unsigned char nibble(char digit)
+{
+    return (unsigned char)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+}
+
+static void read_hash(unsigned char *hash, const char *hex)
+{
+    if (!hex || strlen(hex) != CHECKPOINT_HASH_BYTES * 2)
+        log_fatal("a checkpoint's hash has not %d bytes", CHECKPOINT_HASH_BYTES);
+    for (size_t i = 0; i < CHECKPOINT_HASH_BYTES; i++)
+        hash[i] = (unsigned char)(nibble(hex[i * 2]) << 4 | nibble(hex[i * 2 + 1]));
+}
+
+static void read_checkpoint(struct checkpoint *to, const PGresult *result, int row)
+{
+    to->chunk_no = result_int(result, row, "chunk_no");
+    to->first_line = result_int(result, row, "first_line");
+    to->last_line = result_int(result, row, "last_line");
+    to->start_offset = result_int(result, row, "start_offset");
+    to->end_offset = result_int(result, row, "end_offset");
+    to->row_count = result_int(result, row, "row_count");
+    to->reject_count = result_int(result, row, "reject_count");
+    to->rows_total = result_int(result, row, "rows_total");
+    to->rejects_total = result_int(result, row, "rejects_total");
+    to->final = result_bool(result, row, "final");
+    read_hash(to->hash, result_text(result, row, "hash"));
+}
+
+struct chain_caller {
+    on_checkpoints answer;
+    void *arg;
+};
+
+static void on_chain(void *arg, PGresult *result, const struct db_error *err)
+{
+    const struct chain_caller *caller = arg;
+
+    if (err) {
+        caller->answer(caller->arg, NULL, 0, err);
+        return;
+    }
+    size_t count = (size_t)PQntuples(result);
+    struct checkpoint *checkpoints = mem_new(count, sizeof *checkpoints);
+    for (size_t i = 0; i < count; i++)
+        read_checkpoint(&checkpoints[i], result, (int)i);
+    caller->answer(caller->arg, checkpoints, count, NULL);
+    free(checkpoints);
+}
+
+void checkpoints_read(struct db_conn *conn, int64_t tracker, int64_t after, int64_t limit,
+                      on_checkpoints answer, void *arg)
+{
+    struct chain_caller caller = {answer, arg};
+    struct params params = {.count = 0};
+
+    param_int(&params, tracker);
+    param_int(&params, after);
+    param_int(&params, limit);
+    query_send_context(conn, SQL_checkpoints_read, &params, on_chain, &caller, sizeof caller);
+}
+
+struct flag_caller {
+    on_flag answer;
+    void *arg;
+};
+
+static void on_target(void *arg, PGresult *result, const struct db_error *err)
+{
+    const struct flag_caller *caller = arg;
+
+    /* a target that is not there shows when it is written */
+    bool yes = !err && (PQntuples(result) == 0 || result_bool(result, 0, "yes"));
+    caller->answer(caller->arg, yes, err);
+}
+
+void target_needs_one_lane(struct db_conn *conn, on_flag answer, void *arg)
+{
+    struct flag_caller caller = {answer, arg};
+    struct params params = {.count = 0};
+
+    param_text(&params, conn->settings.schema);
+    query_send_context(conn, SQL_target_needs_one_lane, &params, on_target, &caller, sizeof caller);
+}
+
+struct chunk_caller {
+    on_chunk_done answer;
+    void *arg;
+    int64_t tracker, epoch;
+};
+
+static void on_done(void *arg, PGresult *result, const struct db_error *err)
+{
+    const struct chunk_caller *caller = arg;
+
+    (void)result;
+    caller->answer(caller->arg, err);
+}
+
+static void on_begun(void *arg, PGresult *result, const struct db_error *err)
+{
+    const struct chunk_caller *caller = arg;
+    struct db_error fenced = {.meaning = DB_FENCED};
+
+    if (!err && !result_bool(result, 0, "mine")) {
+        error_set(&fenced.error, ERR_DATABASE,
+                  "tracker %lld is no longer in epoch %lld or may not be uploaded",
+                  (long long)caller->tracker, (long long)caller->epoch);
+        err = &fenced;
+    }
+    caller->answer(caller->arg, err);
+}
+
+static void add_claim(struct params *params, const struct claim *claim)
+{
+    param_int(params, claim->tracker);
+    param_int(params, claim->epoch);
+    param_int(params, claim->token);
+}
+
+void chunk_begin(struct db_conn *conn, const struct claim *claim, bool synchronous,
+                 int64_t lock_timeout_ms, on_chunk_done answer, void *arg)
+{
+    struct chunk_caller caller = {answer, arg, claim->tracker, claim->epoch};
+    struct params params = {.count = 0};
+
+    add_claim(&params, claim);
+    param_text(&params, claim->owner);
+    param_bool(&params, synchronous);
+    param_int(&params, lock_timeout_ms);
+    query_send_context(conn, SQL_chunk_begin, &params, on_begun, &caller, sizeof caller);
+}
+
+void chunk_commit(struct db_conn *conn, const struct claim *claim,
+                  const struct checkpoint *checkpoint, on_chunk_done answer, void *arg)
+{
+    struct chunk_caller caller = {answer, arg, claim->tracker, claim->epoch};
+    struct params params = {.count = 0};
+
+    add_claim(&params, claim);
+    param_text(&params, claim->owner);
+    param_int(&params, checkpoint->chunk_no);
+    param_int(&params, checkpoint->first_line);
+    param_int(&params, checkpoint->last_line);
+    param_int(&params, checkpoint->start_offset);
+    param_int(&params, checkpoint->end_offset);
+    param_int(&params, checkpoint->row_count);
+    param_int(&params, checkpoint->reject_count);
+    param_bytes(&params, checkpoint->hash, sizeof checkpoint->hash);
+    param_bool(&params, checkpoint->final);
+    query_send_inside(conn, SQL_chunk_commit, &params, on_done, &caller, sizeof caller);
+}
+
+void chunk_rollback(struct db_conn *conn, on_chunk_done answer, void *arg)
+{
+    struct chunk_caller caller = {answer, arg, 0, 0};
+
+    query_send_context(conn, SQL_chunk_rollback, NULL, on_done, &caller, sizeof caller);
+}
+
+struct pop_caller {
+    on_popped answer;
+    void *arg;
+};
+
+static void on_taken_out(void *arg, PGresult *result, const struct db_error *err)
+{
+    const struct pop_caller *caller = arg;
+    struct checkpoint left;
+
+    if (err || PQntuples(result) == 0) {
+        caller->answer(caller->arg, NULL, err);
+        return;
+    }
+    read_checkpoint(&left, result, 0);
+    caller->answer(caller->arg, &left, NULL);
+}
+
+void chunks_pop(struct db_conn *conn, const struct claim *claim, int64_t max_rows, on_popped answer,
+                void *arg)
+{
+    struct pop_caller caller = {answer, arg};
+    struct params params = {.count = 0};
+
+    add_claim(&params, claim);
+    param_int(&params, max_rows);
+    query_send_context(conn, SQL_chunks_pop, &params, on_taken_out, &caller, sizeof caller);
+}
+
+static void on_summarized(void *arg, PGresult *result, const struct db_error *err)
+{
+    const struct chunk_caller *caller = arg;
+
+    (void)result;
+    caller->answer(caller->arg, err && err->meaning == DB_LOST ? err : NULL);
+}
+
+void target_summarize(struct db_conn *conn, on_chunk_done answer, void *arg)
+{
+    struct chunk_caller caller = {answer, arg, 0, 0};
+    struct params params = {.count = 0};
+
+    param_text(&params, conn->settings.schema);
+    query_send_context(conn, SQL_target_summarize, &params, on_summarized, &caller, sizeof caller);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* The life of a connection: dialled, watched, lost, closed. Everything that calls back starts in
+ * advance(), which only the loop calls: so every answer comes in a later turn than its question,
+ * and no callback finds itself inside another. The object is freed in the close callback of its
+ * timer, so that a callback may close the connection that is calling it. */
+#include "db/conn.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "db/conninfo.h"
+#include "db/dial.h"
+#include "db/failure.h"
+#include "db/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A TLS record may be read by OpenSSL while only a part of it fits into libpq's buffer: the rest
+ * makes no socket readable. While an encrypted connection owes an answer it is read again. */
+#define NUDGE_MS 50
+
+static void advance(struct db_conn *conn);
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+/* Before anything else may get the descriptor's number. */
+static void unwatch(struct db_conn *conn)
+{
+    if (conn->poll)
+        uv_close((uv_handle_t *)conn->poll, on_poll_closed);
+    conn->poll = NULL;
+    conn->watched = 0;
+}
+
+void conn_lose(struct db_conn *conn, const struct db_error *err)
+{
+    unwatch(conn);
+    if (conn->lost || conn->closed)
+        return;
+    conn->lost = true;
+    if (conn->last_words.meaning == DB_LOST)
+        conn->loss = conn->last_words;
+    else if (err)
+        conn->loss = *err;
+    else
+        failure_of_conn(&conn->loss, conn->pg);
+    conn_later(conn);
+}
+
+/* The server may say why it ends the session in a notice (to an idle session) only. */
+static void on_notice(void *arg, const PGresult *notice)
+{
+    struct db_conn *conn = arg;
+    struct db_error err;
+
+    conn->notices++;
+    failure_of_result(&err, notice, conn->settings.schema);
+    if (failure_ends_session(notice))
+        conn->last_words = err;
+    log_line(LOG_LEVEL_DEBUG, 0, "notice of the server: %s sqlstate=%s", err.error.message,
+             err.error.sqlstate);
+}
+
+/* Reads what is there. Anything but a notice while the server should only listen to a COPY is the
+ * error that ended it, which libpq shows no earlier than the COPY is ended. */
+void conn_take_in(struct db_conn *conn)
+{
+    uint64_t notices = conn->notices;
+
+    if (!conn->pg || conn->lost)
+        return;
+    bool alive = PQconsumeInput(conn->pg) == 1;
+    PQisBusy(conn->pg); /* parses: notices are told */
+    if (conn->copying.open && (!alive || notices == conn->notices))
+        conn->copying.broken = true;
+    if (!alive)
+        conn_lose(conn, NULL);
+}
+
+static void on_socket(uv_poll_t *poll, int status, int events)
+{
+    struct db_conn *conn = poll->data;
+
+    if (status < 0)
+        conn->watched = 0; /* libuv has stopped the handle; reading tells what is wrong */
+    if (status < 0 || (events & UV_READABLE))
+        conn_take_in(conn);
+    advance(conn);
+}
+
+static bool is_encrypted(const struct db_conn *conn)
+{
+    return PQsslInUse(conn->pg) || PQgssEncInUse(conn->pg);
+}
+
+static void on_later(uv_timer_t *timer)
+{
+    struct db_conn *conn = timer->data;
+
+    if (conn->pg && !conn->lost && !conn->copying.open && is_encrypted(conn))
+        conn_take_in(conn);
+    advance(conn);
+}
+
+void conn_later(struct db_conn *conn)
+{
+    if (!conn->closed)
+        uv_timer_start(&conn->later, on_later, 0, 0);
+}
+
+void conn_watch(struct db_conn *conn)
+{
+    int events = UV_READABLE;
+
+    if (!conn->pg || conn->lost)
+        return;
+    if (PQstatus(conn->pg) == CONNECTION_BAD || PQsocket(conn->pg) < 0) {
+        conn_lose(conn, NULL);
+        return;
+    }
+    if (PQflush(conn->pg) == 1)
+        events |= UV_WRITABLE;
+    if (PQsocket(conn->pg) < 0) {
+        conn_lose(conn, NULL);
+        return;
+    }
+    if (events != conn->watched) {
+        uv_poll_start(conn->poll, events, on_socket);
+        conn->watched = events;
+    }
+    if (conn->first && !uv_is_active((uv_handle_t *)&conn->later) && is_encrypted(conn))
+        uv_timer_start(&conn->later, on_later, NUDGE_MS, 0);
+}
+
+/* The end of a connection that is lost: all that wait are told, in order, and then the owner. */
+static void tell_loss(struct db_conn *conn)
+{
+    PQfinish(conn->pg);
+    conn->pg = NULL;
+    dial_close(conn->dial);
+    conn->dial = NULL;
+    statements_lose(conn);
+    if (!conn->closed)
+        copy_run(conn);
+    if (!conn->closed && !conn->told) {
+        conn->told = true;
+        conn->events.on_lost(conn->arg, &conn->loss);
+    }
+    if (!conn->closed && conn->first)
+        conn_later(conn); /* given meanwhile */
+}
+
+static void advance(struct db_conn *conn)
+{
+    if (conn->pg)
+        statements_run(conn);
+    if (!conn->closed && conn->pg && !conn->lost)
+        copy_run(conn);
+    if (conn->closed)
+        return;
+    conn_watch(conn);
+    if (conn->lost)
+        tell_loss(conn);
+}
+
+static void on_connected(void *arg, PGconn *pg, const struct db_error *err)
+{
+    struct db_conn *conn = arg;
+
+    if (!pg) {
+        conn_lose(conn, err);
+        return;
+    }
+    dial_close(conn->dial);
+    conn->dial = NULL;
+    conn->pg = pg;
+    PQsetNoticeReceiver(pg, on_notice, conn);
+    conn->poll = NEW(uv_poll_t);
+    int rc = uv_poll_init(conn->loop, conn->poll, PQsocket(pg));
+    if (rc < 0 || PQsetnonblocking(pg, 1) < 0)
+        log_fatal("cannot watch a connection to the database: %s", uv_strerror(rc));
+    conn->poll->data = conn;
+    conn->events.on_ready(conn->arg);
+    if (!conn->closed)
+        advance(conn);
+}
+
+/* An identifier in double quotes, the quotes in it doubled. */
+static char *quoted(const char *name)
+{
+    char *out = mem_new(strlen(name) * 2 + 3, 1);
+    size_t used = 0;
+
+    out[used++] = '"';
+    for (; *name; name++) {
+        if (*name == '"')
+            out[used++] = '"';
+        out[used++] = *name;
+    }
+    out[used] = '"';
+    return out;
+}
+
+struct db_conn *db_conn_new(uv_loop_t *loop, const struct db_settings *settings,
+                            const struct db_events *events, void *arg)
+{
+    struct db_conn *conn = NEW(struct db_conn);
+
+    conn->loop = loop;
+    conn->settings = *settings;
+    conn->events = *events;
+    conn->arg = arg;
+    conn->schema = quoted(settings->schema);
+    conn->end = &conn->first;
+    uv_timer_init(loop, &conn->later);
+    conn->later.data = conn;
+    conn->dial = dial_new(loop, &conn->settings, on_connected, conn);
+    return conn;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct db_conn *conn = handle->data;
+
+    free(conn->schema);
+    free(conn);
+}
+
+void db_conn_close(struct db_conn *conn)
+{
+    if (!conn || conn->closed)
+        return;
+    conn->closed = true;
+    unwatch(conn);
+    dial_close(conn->dial);
+    conn->dial = NULL;
+    PQfinish(conn->pg);
+    conn->pg = NULL;
+    while (conn->first)
+        statement_free(statement_take(conn));
+    uv_close((uv_handle_t *)&conn->later, on_closed);
+}
+
+bool db_conn_ready(const struct db_conn *conn)
+{
+    return conn->pg && !conn->lost;
+}
+
+size_t db_conn_pending(const struct db_conn *conn)
+{
+    return conn->pending;
+}
+
+int db_conn_backend_pid(const struct db_conn *conn)
+{
+    return db_conn_ready(conn) ? PQbackendPID(conn->pg) : 0;
+}
+
+char *db_conn_conninfo(const struct db_conn *conn)
+{
+    return db_conn_ready(conn) ? conninfo_print(conn->pg) : NULL;
+}
+
+const char *db_conn_schema(const struct db_conn *conn)
+{
+    return conn->schema;
+}

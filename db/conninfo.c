@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "db/conninfo.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONNECT_TIMEOUT_S 10
+#define PING_TIMEOUT "5"
+
+/* What a connection gets where neither conninfo nor environment nor service file says anything: a
+ * server whose machine is gone is noticed within half a minute. */
+static const struct {
+    const char *keyword, *value;
+} additions[] = {
+    {"keepalives_idle", "15"},     /* s */
+    {"keepalives_interval", "5"},  /* s */
+    {"keepalives_count", "3"},     /* */
+    {"tcp_user_timeout", "30000"}, /* ms */
+};
+
+static const char *option(const PQconninfoOption *options, const char *keyword)
+{
+    for (; options && options->keyword; options++)
+        if (strcmp(options->keyword, keyword) == 0)
+            return options->val && options->val[0] ? options->val : NULL;
+    return NULL;
+}
+
+/* The options as libpq resolves them, environment and service file included. Only a connection has
+ * them; this one is given up before it looks for any server, for its sslmode. NULL: no memory. */
+static PQconninfoOption *resolve(const char *text)
+{
+    const char *const keywords[] = {"dbname", "sslmode", NULL};
+    const char *const values[] = {text, "none of libpq's", NULL};
+    PGconn *pg = PQconnectStartParams(keywords, values, 1);
+    PQconninfoOption *options = pg ? PQconninfo(pg) : NULL;
+
+    PQfinish(pg);
+    return options;
+}
+
+/* The n-th item of a comma-separated list, NULL when it is empty; a list of one item is for all. */
+static char *item(const char *list, size_t n, bool one_for_all)
+{
+    if (!list || (one_for_all && !strchr(list, ',')))
+        n = 0;
+    for (; list && n > 0; n--) {
+        list = strchr(list, ',');
+        list = list ? list + 1 : NULL;
+    }
+    size_t bytes = list ? strcspn(list, ",") : 0;
+    return bytes ? mem_format("%.*s", (int)bytes, list) : NULL;
+}
+
+static size_t items(const char *list)
+{
+    size_t count = 1;
+
+    for (; list && (list = strchr(list, ',')); list++)
+        count++;
+    return count;
+}
+
+static void read_hosts(struct conninfo *info, const PQconninfoOption *options)
+{
+    const char *names = option(options, "host");
+    const char *addresses = option(options, "hostaddr");
+    const char *ports = option(options, "port");
+
+    info->count = items(addresses ? addresses : names);
+    info->hosts = mem_new(info->count, sizeof *info->hosts);
+    for (size_t i = 0; i < info->count; i++) {
+        info->hosts[i].name = item(names, i, false);
+        info->hosts[i].address = item(addresses, i, false);
+        info->hosts[i].port = item(ports, i, true);
+    }
+}
+
+/* As libpq has it: 0 and less is no limit, 1 is 2. */
+static uint64_t timeout_ms(const char *text)
+{
+    int64_t seconds = CONNECT_TIMEOUT_S;
+
+    if (text && !text_to_int64(text, INT32_MIN, INT32_MAX, &seconds))
+        seconds = CONNECT_TIMEOUT_S; /* libpq refuses it, and says so */
+    if (seconds <= 0)
+        return 0;
+    return (uint64_t)(seconds == 1 ? 2 : seconds) * 1000;
+}
+
+static void add(struct conninfo *info, const char *keyword, const char *value)
+{
+    info->added[info->added_count] = keyword;
+    info->values[info->added_count++] = value;
+}
+
+static void read_additions(struct conninfo *info, const PQconninfoOption *options,
+                           const PQconninfoOption *given)
+{
+    const char *target = option(options, "target_session_attrs");
+
+    for (size_t i = 0; i < COUNT_OF(additions); i++)
+        if (!option(options, additions[i].keyword))
+            add(info, additions[i].keyword, additions[i].value);
+    /* "any" is also libpq's default: it counts where conninfo itself says it */
+    if (!target || (strcmp(target, "any") == 0 && !option(given, "target_session_attrs")))
+        add(info, "target_session_attrs", "read-write");
+}
+
+int conninfo_read(struct conninfo *info, const char *text, struct error *err)
+{
+    char *why = NULL;
+    PQconninfoOption *given = PQconninfoParse(text, &why);
+
+    *info = (struct conninfo){0};
+    PQfreemem(why);
+    if (!given) {
+        error_set(err, ERR_DATABASE_AWAY, "the conninfo of the database cannot be read");
+        return error_hint(err, "It is key = value pairs, values with blanks in single quotes, or a "
+                               "URI postgresql://.");
+    }
+    PQconninfoOption *options = resolve(text);
+    read_hosts(info, options);
+    read_additions(info, options, given);
+    info->timeout_ms = timeout_ms(option(options, "connect_timeout"));
+    PQconninfoFree(options);
+    PQconninfoFree(given);
+    return 0;
+}
+
+void conninfo_fini(struct conninfo *info)
+{
+    for (size_t i = 0; i < info->count; i++) {
+        free(info->hosts[i].name);
+        free(info->hosts[i].address);
+        free(info->hosts[i].port);
+    }
+    free(info->hosts);
+    *info = (struct conninfo){0};
+}
+
+bool conninfo_is_local(const char *host)
+{
+    return !host || host[0] == '/' || host[0] == '@';
+}
+
+PGconn *conninfo_start(const struct conninfo *info, const struct db_settings *settings,
+                       const struct db_host *host, const char *address)
+{
+    /* what comes later counts; an empty value counts as not given */
+    const struct {
+        const char *keyword, *value;
+    } pairs[] = {
+        {"dbname", settings->conninfo},
+        {"host", host->name},
+        {"hostaddr", address},
+        {"port", host->port},
+        {"application_name", settings->application_name},
+        {"client_encoding", "UTF8"},
+    };
+    const char *keywords[COUNT_OF(pairs) + CONNINFO_ADDED_MAX + 1] = {NULL};
+    const char *values[COUNT_OF(pairs) + CONNINFO_ADDED_MAX + 1] = {NULL};
+    size_t n = 0;
+
+    for (size_t i = 0; i < COUNT_OF(pairs); i++, n++) {
+        keywords[n] = pairs[i].keyword;
+        values[n] = pairs[i].value;
+    }
+    for (size_t i = 0; i < info->added_count; i++, n++) {
+        keywords[n] = info->added[i];
+        values[n] = info->values[i];
+    }
+    return PQconnectStartParams(keywords, values, 1);
+}
+
+/* What a worker must not get again: it is resolved already, or set by db_conn_new. */
+static bool is_settled(const char *keyword)
+{
+    static const char *const settled[] = {
+        "service",          "passfile",        "password",
+        "application_name", "client_encoding", "fallback_application_name",
+    };
+
+    for (size_t i = 0; i < COUNT_OF(settled); i++)
+        if (strcmp(keyword, settled[i]) == 0)
+            return true;
+    return false;
+}
+
+static void print_pair(FILE *out, const char *keyword, const char *value)
+{
+    fprintf(out, "%s='", keyword);
+    for (; *value; value++) {
+        if (*value == '\'' || *value == '\\')
+            fputc('\\', out);
+        fputc(*value, out);
+    }
+    fputs("' ", out);
+}
+
+char *conninfo_print(PGconn *pg)
+{
+    PQconninfoOption *options = PQconninfo(pg);
+    const char *password = PQpass(pg);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!options || !out)
+        log_fatal("no memory for a conninfo");
+    for (const PQconninfoOption *o = options; o->keyword; o++)
+        if (o->val && o->val[0] && !is_settled(o->keyword))
+            print_pair(out, o->keyword, o->val);
+    if (password && password[0])
+        print_pair(out, "password", password);
+    if (fclose(out) != 0)
+        log_fatal("no memory for a conninfo");
+    PQconninfoFree(options);
+    return text;
+}
+
+bool db_server_answers(const char *conninfo)
+{
+    /* what conninfo says of connect_timeout counts, for it comes later */
+    const char *const keywords[] = {"connect_timeout", "dbname", NULL};
+    const char *const values[] = {PING_TIMEOUT, conninfo, NULL};
+
+    return PQpingParams(keywords, values, 1) == PQPING_OK;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* Inside db/ only: the connection as conn.c (its life), query.c (the queue of its statements),
+ * exchange.c (the statement under way) and copy.c (COPY) share it. */
+#ifndef DB_SESSION_H
+#define DB_SESSION_H
+
+#include "db/chunks.h"
+#include "db/conn.h"
+#include "db/query.h"
+
+enum statement_kind { STATEMENT_PLAIN, STATEMENT_COPY, STATEMENT_COPY_END };
+
+/* A statement in the queue; the first of the queue is the one under way. */
+struct statement {
+    struct statement *next;
+    enum statement_kind kind;
+    enum sql_mode mode;
+    char *text; /* with the schema in it; STATEMENT_COPY_END: the reason to abort, or NULL */
+    bool in_transaction; /* is only sent inside a transaction that has not failed */
+    bool commits;        /* ends with COMMIT: must be answered so */
+    struct params params;
+    on_result answer; /* NULL: nobody waits */
+    void *arg, *context;
+    bool sent;
+    PGresult *rows, *last, *failed; /* last with rows, last at all, first error */
+};
+
+struct copying {
+    bool open;            /* the server takes rows */
+    bool broken;          /* it said something while it should only listen */
+    size_t pending_bytes; /* at most so many are in libpq's buffer */
+    on_drained drained;   /* NULL: nobody waits */
+    void *drained_arg;
+};
+
+struct db_conn {
+    uv_loop_t *loop;
+    struct db_settings settings;
+    struct db_events events;
+    void *arg;
+    char *schema; /* quoted */
+    struct dial *dial;
+    PGconn *pg;       /* NULL while connecting, and again when lost */
+    uv_poll_t *poll;  /* on the socket of `pg`; NULL when that is closed */
+    int watched;      /* the events that `poll` asks for */
+    uv_timer_t later; /* calls advance in the next turn */
+    struct statement *first, **end;
+    size_t pending;
+    struct copying copying;
+    uint64_t notices;
+    struct db_error failure;    /* of the last statement; DB_DONE when it succeeded */
+    struct db_error last_words; /* what the server said about ending this session */
+    struct db_error loss;
+    bool lost, told, closed;
+};
+
+/* conn.c: sees to it that the queue and the COPY are looked at in a later turn. */
+void conn_later(struct db_conn *conn);
+
+/* conn.c: reads what has arrived, without answering anything yet. */
+void conn_take_in(struct db_conn *conn);
+
+/* conn.c: after every call of libpq that sends: takes note of a connection that it has closed, and
+ * asks the loop for what is needed now. */
+void conn_watch(struct db_conn *conn);
+
+/* conn.c: the connection is lost, as `err` says (NULL: as libpq says); the first call counts. The
+ * answers follow in a later turn. */
+void conn_lose(struct db_conn *conn, const struct db_error *err);
+
+/* query.c: the queue. A statement is freed with all that it holds. Prepended is before all that
+ * have not been sent. */
+struct statement *statement_new(enum statement_kind kind, char *text, on_result answer,
+                                const void *context, size_t context_bytes);
+void statement_append(struct db_conn *conn, struct statement *statement);
+void statement_prepend(struct db_conn *conn, struct statement *statement);
+struct statement *statement_take(struct db_conn *conn); /* the first */
+void statement_free(struct statement *statement);
+
+/* query.c: begins a COPY by a named statement, inside a transaction only. */
+void query_send_copy(struct db_conn *conn, enum sql_statement statement, on_result answer,
+                     const void *context, size_t context_bytes);
+
+/* exchange.c: collects what has arrived, answers, and sends the next, as far as it goes without
+ * waiting. The callbacks may close the connection: look at conn->closed afterwards. */
+void statements_run(struct db_conn *conn);
+
+/* exchange.c: answers all that are in the queue now with conn->loss. As above for callbacks. */
+void statements_lose(struct db_conn *conn);
+
+/* copy.c: what a turn of the loop means for a COPY: flushes, and calls `drained`. */
+void copy_run(struct db_conn *conn);
+
+/* copy.c: sends the end of the COPY, aborted for `abort_reason` unless that is NULL. False: it has
+ * to wait for room, or the connection is lost. */
+bool copy_end_send(struct db_conn *conn, const char *abort_reason);
+
+#endif

@@ -1,0 +1,3 @@
+-- mode: string
+-- Also where no transaction is open: that is a warning.
+ROLLBACK;

@@ -1,0 +1,28 @@
+-- Recovery's set-based fence (unfinished_fence): what is unfinished under a name gets a new epoch
+-- and token, and changes in nothing else. It is no compare-and-swap: nobody of this name is left to
+-- be overtaken. Rows that are locked are left out, so that one stuck backend does not hold up all
+-- others.
+--
+-- $1 owner
+--
+-- Result: id, epoch, token of those fenced. The recovery points are read in a transaction after
+-- this one.
+--
+-- mode: string
+BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+SET LOCAL lock_timeout = '2s';
+SET LOCAL statement_timeout = 0;
+SELECT pg_catalog.set_config('synchronous_commit', 'on', true)
+WHERE pg_catalog.current_setting('synchronous_commit') = 'off';
+WITH mine AS MATERIALIZED (
+    SELECT t.id FROM @schema@.file_tracker AS t
+    WHERE t.owner = $1::text
+      AND (t.status IN ('INITIALIZING', 'PROCESSING') OR t.wanted IS NOT NULL)
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE @schema@.file_tracker AS t
+SET epoch = t.epoch + 1, token = @schema@.new_token()
+FROM mine AS m
+WHERE t.id = m.id
+RETURNING t.id, t.epoch, t.token;
+COMMIT

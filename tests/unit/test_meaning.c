@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* What an SQLSTATE means, with and without a table. */
+#include "db/meaning.h"
+
+#include "base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static const struct {
+    const char *sqlstate, *schema, *table;
+    enum db_meaning meaning;
+} cases[] = {
+    /* no answer at all, or the server goes down or is full */
+    {NULL, NULL, NULL, DB_LOST},
+    {"08000", NULL, NULL, DB_LOST},
+    {"08006", NULL, NULL, DB_LOST},
+    {"57P01", NULL, NULL, DB_LOST},
+    {"57P02", NULL, NULL, DB_LOST},
+    {"57P03", NULL, NULL, DB_LOST},
+    {"53300", NULL, NULL, DB_LOST},
+    {"25P03", NULL, NULL, DB_LOST},
+    /* in each other's way */
+    {"55P03", NULL, NULL, DB_CONFLICT},
+    {"40001", NULL, NULL, DB_CONFLICT},
+    {"40P01", NULL, NULL, DB_CONFLICT},
+    {"40001", "up", "file_tracker", DB_CONFLICT},
+    /* the server has nothing left */
+    {"53000", NULL, NULL, DB_EXHAUSTED},
+    {"53100", NULL, NULL, DB_EXHAUSTED},
+    {"53200", NULL, NULL, DB_EXHAUSTED},
+    {"58030", NULL, NULL, DB_EXHAUSTED},
+    {"25006", NULL, NULL, DB_READ_ONLY},
+    /* the functions of this service, and the constraints of its own tables */
+    {"UP001", NULL, NULL, DB_FENCED},
+    {"UP002", NULL, NULL, DB_FENCED},
+    {"23505", "up", "file_checkpoint", DB_FENCED},
+    {"23514", "up", "file_checkpoint", DB_FENCED},
+    {"23503", "up", "file_checkpoint", DB_FENCED},
+    {"23505", "up", "file_reject", DB_FENCED},
+    {"23505", "up", "file_tracker", DB_FENCED},
+    {"23502", "up", "file_event", DB_FENCED},
+    {"23505", "up", "schema_version", DB_FENCED},
+    /* the rows, under whatever constraints the target has */
+    {"23505", "up", "file_data", DB_DATA},
+    {"23514", "up", "file_data", DB_DATA},
+    {"23505", "public", "file_checkpoint", DB_DATA},
+    {"23505", "public", "audit", DB_DATA},
+    {"23505", NULL, NULL, DB_DATA},
+    {"22001", NULL, NULL, DB_DATA},
+    {"22021", NULL, NULL, DB_DATA},
+    {"22P04", NULL, NULL, DB_DATA},
+    {"P0001", NULL, NULL, DB_DATA},
+    /* all else */
+    {"28P01", NULL, NULL, DB_DENIED},
+    {"42501", NULL, NULL, DB_DENIED},
+    {"42501", "up", "file_checkpoint", DB_DENIED},
+    {"42P01", NULL, NULL, DB_DENIED},
+    {"3D000", NULL, NULL, DB_DENIED},
+    {"3F000", NULL, NULL, DB_DENIED},
+    {"0A000", NULL, NULL, DB_DENIED},
+    {"25P02", NULL, NULL, DB_DENIED},
+    {"57014", NULL, NULL, DB_DENIED},
+    {"57P04", NULL, NULL, DB_DENIED},
+    {"P0002", NULL, NULL, DB_DENIED},
+    {"XX000", NULL, NULL, DB_DENIED},
+    {"UP009", NULL, NULL, DB_DENIED},
+    {"00000", NULL, NULL, DB_DENIED},
+    {"", NULL, NULL, DB_DENIED},
+};
+
+static void test_meanings(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        enum db_meaning meaning =
+            db_meaning_of(cases[i].sqlstate, cases[i].schema, cases[i].table, "up");
+        if (meaning != cases[i].meaning)
+            fail_msg("%s on %s.%s: meaning %d, not %d",
+                     cases[i].sqlstate ? cases[i].sqlstate : "no SQLSTATE",
+                     cases[i].schema ? cases[i].schema : "-", cases[i].table ? cases[i].table : "-",
+                     (int)meaning, (int)cases[i].meaning);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_meanings),
+    };
+
+    return cmocka_run_group_tests_name("meaning", tests, NULL, NULL);
+}
