@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "supervisor/answers.h"
+
+#include "base/mem.h"
+#include "ipc/messages.h"
+#include "supervisor/crew.h"
+#include "supervisor/refusals.h"
+#include "supervisor/supervisor.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/* RFC 4648, section 4. The caller frees. */
+static char *base64(const unsigned char *data, size_t size)
+{
+    char *out = mem_new((size + 2) / 3 * 4 + 1, 1);
+    char *to = out;
+
+    for (size_t i = 0; i < size; i += 3) {
+        size_t left = size - i;
+        unsigned group = (unsigned)data[i] << 16 | (left > 1 ? (unsigned)data[i + 1] << 8 : 0) |
+                         (left > 2 ? (unsigned)data[i + 2] : 0);
+        *to++ = base64_digits[group >> 18];
+        *to++ = base64_digits[group >> 12 & 63];
+        *to++ = left > 1 ? base64_digits[group >> 6 & 63] : '=';
+        *to++ = left > 2 ? base64_digits[group & 63] : '=';
+    }
+    return out;
+}
+
+static json_t *text_or_null(const char *text)
+{
+    json_t *json = text && text[0] ? json_string(text) : NULL;
+
+    return json ? json : json_null();
+}
+
+/* What can be done next with an upload of this status, as a command that works. */
+static json_t *next_step(const struct tracker *row)
+{
+    enum error_code code = row->error.code;
+    bool known = code == ERR_ALREADY_UPLOADED || code == ERR_GROWN;
+    bool changed = code == ERR_FILE_CHANGED || code == ERR_SETTINGS_CHANGED;
+    char *command = NULL;
+
+    switch (row->status) {
+    case STATUS_INITIALIZING:
+    case STATUS_PROCESSING:
+        command = mem_format("uploadctl wait %lld", (long long)row->id);
+        break;
+    case STATUS_STOPPED:
+    case STATUS_KILLED:
+    case STATUS_FAILED:
+        command = refusal_upload_command(known     ? "--again"
+                                         : changed ? "--restart"
+                                                   : NULL,
+                                         row->profile, row->path);
+        break;
+    case STATUS_NONE:
+    case STATUS_PROCESSED:
+        break;
+    }
+    json_t *json = text_or_null(command);
+    free(command);
+    return json;
+}
+
+static const char *phase_of(const struct supervisor *supervisor, const struct tracker *row,
+                            const struct upload *live)
+{
+    if (live)
+        return state_phase(live->state);
+    if (row->status != STATUS_INITIALIZING && row->status != STATUS_PROCESSING)
+        return row->interrupted ? "interrupted" : "ended";
+    return strcmp(row->owner, supervisor->name) == 0 ? "fencing" : "foreign";
+}
+
+static json_t *percent_of(const struct tracker *row)
+{
+    if (row->status == STATUS_PROCESSED)
+        return json_real(100.0);
+    if (row->identity.size <= 0)
+        return json_null();
+    double percent = 100.0 * (double)row->offset / (double)row->identity.size;
+    return json_real(percent > 100.0 ? 100.0 : percent);
+}
+
+static json_t *error_of(const struct tracker *row, const struct upload *live)
+{
+    bool waits = live && (live->state == ST_RETRYING || live->state == ST_RELAUNCHING ||
+                          live->state == ST_RECLEARING);
+
+    if (waits && live->trouble)
+        return ipc_error_json(live->trouble);
+    return ipc_error_json(&row->error);
+}
+
+json_t *answer_upload(const struct supervisor *supervisor, const struct tracker *row,
+                      const struct upload *live)
+{
+    double rate = live ? crew_rate(live) : 0;
+
+    /* an ended status is in a row only together with the recovery point read after its fence */
+    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:s, s:o, "
+                     "s:s, s:s}",
+                     "id", (json_int_t)row->id, "path", row->path, "profile", row->profile,
+                     "status", status_name(row->status), "phase", phase_of(supervisor, row, live),
+                     "rows", (json_int_t)row->rows, "rejects", (json_int_t)row->rejects, "line",
+                     (json_int_t)row->line, "offset", (json_int_t)row->offset, "size",
+                     row->identity.size > 0 ? json_integer(row->identity.size) : json_null(),
+                     "percent", percent_of(row), "rate", rate > 0 ? json_real(rate) : json_null(),
+                     "error", error_of(row, live), "owner", row->owner, "next", next_step(row),
+                     "created_at", row->created_at, "updated_at", row->updated_at);
+}
+
+json_t *answer_event(const struct tracker_event *event)
+{
+    return json_pack("{s:I, s:s, s:o, s:s, s:s, s:s, s:o, s:s}", "id", (json_int_t)event->id, "at",
+                     event->at, "from", text_or_null(event->from_status), "to", event->to_status,
+                     "event", event->event, "reason", event->reason, "uid",
+                     event->uid >= 0 ? json_integer(event->uid) : json_null(), "host", event->host);
+}
+
+json_t *answer_reject(const struct tracker_reject *reject)
+{
+    char *raw = base64(reject->raw, reject->raw_bytes);
+    json_t *json =
+        json_pack("{s:I, s:I, s:I, s:s, s:o, s:s}", "line", (json_int_t)reject->line, "offset",
+                  (json_int_t)reject->offset, "length", (json_int_t)reject->length, "reason",
+                  reject->reason, "sqlstate", text_or_null(reject->sqlstate), "raw_base64", raw);
+    free(raw);
+    return json;
+}

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "supervisor/control.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "ipc/messages.h"
+#include "ipc/stream.h"
+#include "supervisor/questions.h"
+#include "supervisor/refusals.h"
+#include "supervisor/requests.h"
+#include "supervisor/supervisor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CLIENTS_MAX 1000
+#define BACKLOG 1024
+#define ACCEPTS_A_TURN 64
+
+/* A client that has so much under way, or does not read, is not read until that has changed. */
+#define REQUESTS_MAX 1000 /* of one client, waits among them */
+#define QUESTIONS_MAX 1   /* of one client: each may be answered with megabytes */
+#define QUEUED_SOFT_BYTES ((size_t)256 * 1024)
+#define QUEUED_HARD_BYTES ((size_t)32 * 1024 * 1024)
+
+#define SWEEP_MS 1000
+#define DRAIN_MS 10          /* how often a queue that is too long is looked at */
+#define PARTIAL_MAX_MS 10000 /* for the rest of a frame, with nothing under way */
+#define IDLE_MAX_MS 300000   /* with nothing under way */
+#define LISTEN_AGAIN_MS 1000 /* after a lack of descriptors */
+
+struct client {
+    struct control *control;
+    struct ipc_stream *stream;
+    int64_t uid;
+    size_t requests, questions; /* under way; questions are among the requests */
+    uint64_t active_ms;         /* when a frame came or an answer went last */
+    uint64_t partial_ms;        /* since when half a frame is there; 0: none */
+    bool paused, skipped;       /* not read; has missed objects that a later one replaces */
+    bool doomed;                /* closed in the next turn */
+    bool listed;                /* in `attention` */
+    struct client *next, *prev, *next_attention;
+};
+
+struct control {
+    struct supervisor *supervisor;
+    int listen_fd;
+    uv_poll_t *listener;
+    uv_timer_t *sweep, *later;
+    struct client *clients, *attention; /* attention: to close, to read again */
+    size_t count;
+    uint64_t listen_again_ms; /* 0: it listens */
+    bool closed;
+};
+
+static uint64_t now_ms(const struct control *control)
+{
+    return uv_now(control->supervisor->loop);
+}
+
+/* ---- clients ---- */
+
+static void client_free(struct client *client)
+{
+    struct control *control = client->control;
+
+    if (client->requests > 0)
+        requests_detach(control->supervisor->requests, client);
+    ipc_stream_close(client->stream);
+    if (client->listed) {
+        struct client **at = &control->attention;
+        while (*at != client)
+            at = &(*at)->next_attention;
+        *at = client->next_attention;
+    }
+    if (client->prev)
+        client->prev->next = client->next;
+    else
+        control->clients = client->next;
+    if (client->next)
+        client->next->prev = client->prev;
+    control->count--;
+    free(client);
+}
+
+static json_t *error_message(const struct error *err)
+{
+    json_t *message = ipc_new(IPC_ERROR);
+
+    json_object_set_new(message, "error", ipc_error_json(err));
+    return message;
+}
+
+static size_t queued_bytes(const struct client *client)
+{
+    return ipc_stream_queued_bytes(client->stream);
+}
+
+static bool is_congested(const struct client *client)
+{
+    return queued_bytes(client) > QUEUED_SOFT_BYTES;
+}
+
+static bool has_enough(const struct client *client)
+{
+    return client->requests >= REQUESTS_MAX || client->questions >= QUESTIONS_MAX ||
+           is_congested(client);
+}
+
+/* ---- what cannot be done where it is found: a stream is not closed or read in an answer ---- */
+
+static void on_later(uv_timer_t *timer);
+
+static void attend_later(struct client *client)
+{
+    struct control *control = client->control;
+
+    if (client->listed)
+        return;
+    client->listed = true;
+    client->next_attention = control->attention;
+    control->attention = client;
+    uv_timer_start(control->later, on_later, 0, 0);
+}
+
+/* True: it is to be looked at again. */
+static bool attend(struct client *client)
+{
+    if (client->doomed) {
+        client_free(client);
+        return false;
+    }
+    if (!client->paused)
+        return false;
+    if (has_enough(client))
+        return is_congested(client);
+    client->paused = false;
+    ipc_stream_resume(client->stream); /* may free it */
+    return false;
+}
+
+static void on_later(uv_timer_t *timer)
+{
+    struct control *control = timer->data;
+    struct client *again = NULL;
+    struct client *client;
+
+    while ((client = control->attention)) {
+        control->attention = client->next_attention;
+        client->listed = false;
+        if (attend(client)) {
+            client->listed = true;
+            client->next_attention = again;
+            again = client;
+        }
+    }
+    control->attention = again;
+    if (again)
+        uv_timer_start(timer, on_later, DRAIN_MS, 0);
+}
+
+/* ---- frames and answers ---- */
+
+static void deliver(struct client *client, json_t *message)
+{
+    bool replaceable = json_is_false(json_object_get(message, "last"));
+
+    if (client->doomed || (replaceable && is_congested(client))) {
+        client->skipped = client->skipped || replaceable;
+        json_decref(message);
+        return;
+    }
+    ipc_stream_send(client->stream, message);
+    if (queued_bytes(client) > QUEUED_HARD_BYTES) {
+        log_line(LOG_LEVEL_WARNING, 0, "a client does not read its answers, and is closed uid=%lld",
+                 (long long)client->uid);
+        client->doomed = true;
+        attend_later(client);
+    }
+}
+
+static void on_answer_to_command(void *arg, json_t *message, bool last)
+{
+    struct client *client = arg;
+
+    client->active_ms = now_ms(client->control);
+    client->requests -= last;
+    deliver(client, message);
+    if (client->paused)
+        attend_later(client);
+}
+
+static void on_answer_to_question(void *arg, json_t *message, bool last)
+{
+    struct client *client = arg;
+
+    client->questions -= last;
+    on_answer_to_command(arg, message, last);
+}
+
+static void on_message(void *arg, const json_t *message)
+{
+    struct client *client = arg;
+    struct supervisor *supervisor = client->control->supervisor;
+    enum ipc_kind kind;
+    struct error err;
+
+    client->active_ms = now_ms(client->control);
+    client->partial_ms = 0;
+    if (ipc_check(message, FROM_CLIENT, &kind, &err) < 0) {
+        json_t *refusal = error_message(&err);
+        json_t *ref = json_object_get(message, "ref");
+        if (json_is_integer(ref))
+            json_object_set(refusal, "ref", ref);
+        deliver(client, refusal);
+    } else {
+        bool question = question_is(kind);
+        client->requests++;
+        client->questions += question;
+        request_begin(supervisor, kind, message, client->uid,
+                      question ? on_answer_to_question : on_answer_to_command, client);
+    }
+    if (!client->paused && has_enough(client)) {
+        client->paused = true;
+        ipc_stream_pause(client->stream);
+        attend_later(client);
+    }
+}
+
+static void on_end(void *arg, const struct error *err)
+{
+    struct client *client = arg;
+
+    if (err && err->code == ERR_PROTOCOL)
+        deliver(client, error_message(err));
+    client_free(client);
+}
+
+static const struct ipc_events events = {on_message, on_end};
+
+/* ---- comings ---- */
+
+static int64_t uid_of(int fd)
+{
+    struct ucred credentials;
+    socklen_t size = sizeof credentials;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
+        return -1;
+    return (int64_t)credentials.uid;
+}
+
+/* One frame into an empty socket: it is taken whole, or there is nobody to tell. */
+static void turn_away(int fd)
+{
+    struct error err;
+
+    refusal_busy(CLIENTS_MAX, &err);
+    json_t *message = error_message(&err);
+    char *text = json_dumps(message, JSON_COMPACT);
+    json_decref(message);
+    if (text) {
+        size_t size = strlen(text);
+        text[size] = '\n'; /* in place of its NUL */
+        if (send(fd, text, size + 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+            log_line(LOG_LEVEL_DEBUG, 0, "a client that is turned away is gone already");
+    }
+    free(text);
+    close(fd);
+}
+
+static void client_new(struct control *control, int fd)
+{
+    struct client *client = NEW(struct client);
+    struct error err;
+
+    client->control = control;
+    client->uid = uid_of(fd);
+    client->active_ms = now_ms(control);
+    client->stream =
+        ipc_stream_new(control->supervisor->loop, IPC_REQUEST_MAX_BYTES, &events, client);
+    client->next = control->clients;
+    if (client->next)
+        client->next->prev = client;
+    control->clients = client;
+    control->count++;
+    int rc = uv_pipe_open(ipc_stream_pipe(client->stream), fd);
+    if (rc < 0) {
+        log_line(LOG_LEVEL_WARNING, 0, "cannot take a client: %s", uv_strerror(rc));
+        close(fd);
+        client_free(client);
+    } else if (ipc_stream_start(client->stream, &err) < 0) {
+        log_error(0, &err, "cannot take a client");
+        client_free(client);
+    }
+}
+
+static void on_listener(uv_poll_t *poll, int status, int events_seen)
+{
+    struct control *control = poll->data;
+
+    (void)status;
+    (void)events_seen;
+    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+        int fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+            continue;
+        if (fd < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return;
+        if (fd < 0) { /* no descriptors, no memory: those who come wait in the backlog */
+            log_line(LOG_LEVEL_WARNING, 0, "cannot accept a client: %s", strerror(errno));
+            control->listen_again_ms = now_ms(control) + LISTEN_AGAIN_MS;
+            uv_poll_stop(poll);
+            return;
+        }
+        if (control->count >= CLIENTS_MAX)
+            turn_away(fd);
+        else
+            client_new(control, fd);
+    }
+}
+
+/* ---- time ---- */
+
+/* True: it has been closed. */
+static bool is_too_slow(struct client *client, uint64_t now)
+{
+    bool partial = ipc_stream_partial_bytes(client->stream) > 0;
+    struct error err;
+
+    if (client->requests > 0 || !partial)
+        client->partial_ms = 0;
+    else if (client->partial_ms == 0)
+        client->partial_ms = now;
+    if (client->partial_ms && now - client->partial_ms >= PARTIAL_MAX_MS) {
+        error_set(&err, ERR_PROTOCOL, "the rest of a frame did not come within %d s",
+                  PARTIAL_MAX_MS / 1000);
+        deliver(client, error_message(&err));
+        client_free(client);
+        return true;
+    }
+    if (client->requests == 0 && now - client->active_ms >= IDLE_MAX_MS) {
+        client_free(client);
+        return true;
+    }
+    return false;
+}
+
+static void on_sweep(uv_timer_t *timer)
+{
+    struct control *control = timer->data;
+    uint64_t now = now_ms(control);
+    struct client *next;
+
+    for (struct client *client = control->clients; client; client = next) {
+        next = client->next;
+        if (is_too_slow(client, now) || !client->skipped || is_congested(client))
+            continue;
+        client->skipped = false;
+        requests_refresh(control->supervisor->requests, client);
+    }
+    if (control->listener && control->listen_again_ms && now >= control->listen_again_ms) {
+        control->listen_again_ms = 0;
+        uv_poll_start(control->listener, UV_READABLE, on_listener);
+    }
+}
+
+/* ---- its life ---- */
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static uv_timer_t *timer_new(struct control *control)
+{
+    uv_timer_t *timer = NEW(uv_timer_t);
+
+    uv_timer_init(control->supervisor->loop, timer);
+    timer->data = control;
+    return timer;
+}
+
+static int start_listening(struct control *control, struct error *err)
+{
+    int rc;
+
+    if (listen(control->listen_fd, BACKLOG) < 0)
+        return error_system(err, ERR_SYSTEM, errno, "cannot listen on the control socket");
+    uv_poll_t *poll = NEW(uv_poll_t);
+    if ((rc = uv_poll_init(control->supervisor->loop, poll, control->listen_fd)) < 0) {
+        free(poll);
+        return error_set(err, ERR_SYSTEM, "cannot watch the control socket: %s", uv_strerror(rc));
+    }
+    poll->data = control;
+    control->listener = poll;
+    uv_poll_start(poll, UV_READABLE, on_listener); /* uv_poll_init has set it non-blocking */
+    return 0;
+}
+
+int control_new(struct supervisor *supervisor, int listen_fd, struct control **out,
+                struct error *err)
+{
+    struct control *control = NEW(struct control);
+
+    control->supervisor = supervisor;
+    control->listen_fd = listen_fd;
+    int rc = start_listening(control, err);
+    if (rc < 0) {
+        close(listen_fd);
+        free(control);
+        return rc;
+    }
+    control->sweep = timer_new(control);
+    control->later = timer_new(control);
+    uv_timer_start(control->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+    uv_unref((uv_handle_t *)control->sweep);
+    *out = control;
+    return 0;
+}
+
+void control_stop_listening(struct control *control)
+{
+    if (!control->listener)
+        return;
+    uv_close((uv_handle_t *)control->listener, on_handle_closed);
+    control->listener = NULL;
+    close(control->listen_fd);
+}
+
+void control_close(struct control *control)
+{
+    if (control->closed)
+        return;
+    control->closed = true;
+    control_stop_listening(control);
+    while (control->clients)
+        client_free(control->clients);
+    uv_close((uv_handle_t *)control->sweep, on_handle_closed);
+    uv_close((uv_handle_t *)control->later, on_handle_closed);
+}
+
+void control_free(struct control *control)
+{
+    if (!control)
+        return;
+    control_close(control);
+    free(control);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "supervisor/crew.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/pause.h"
+#include "db/recovery.h"
+#include "supervisor/database.h"
+#include "supervisor/supervisor.h"
+
+#include <stdlib.h>
+
+#define RATE_FIRST_SECONDS 0.2 /* what is shorter measures nothing */
+#define RATE_STALE_MS 10000    /* a rate this old says nothing any more */
+
+/* ---- what it reports ---- */
+
+static void on_ready(void *arg, int64_t size)
+{
+    struct upload *upload = arg;
+
+    if (size > 0)
+        upload->row.identity.size = size;
+    upload->rate_offset = upload->row.offset;
+    upload->rate_at_ms = uv_now(upload->supervisor->loop);
+    upload->changed = true;
+}
+
+/* Smoothed over a few seconds: each second gone replaces half of what was thought before. */
+static void update_rate(struct upload *upload)
+{
+    uint64_t now = uv_now(upload->supervisor->loop);
+    double seconds = (double)(now - upload->rate_at_ms) / 1000.0;
+
+    if (seconds < RATE_FIRST_SECONDS)
+        return;
+    double rate = (double)(upload->row.offset - upload->rate_offset) / seconds;
+    double weight = seconds / (seconds + 1.0);
+    upload->rate = upload->rate > 0 ? upload->rate * (1 - weight) + rate * weight : rate;
+    upload->rate_offset = upload->row.offset;
+    upload->rate_at_ms = now;
+}
+
+double crew_rate(const struct upload *upload)
+{
+    uint64_t age_ms = uv_now(upload->supervisor->loop) - upload->rate_at_ms;
+
+    return upload->state == ST_RUNNING && age_ms < RATE_STALE_MS ? upload->rate : 0;
+}
+
+static void on_report(void *arg, bool rolling, const struct worker_report *report)
+{
+    struct upload *upload = arg;
+
+    if (rolling != upload->rolling) /* what it had sent before it was told to roll back */
+        return;
+    upload->row.line = report->line;
+    upload->row.offset = report->offset;
+    upload->row.rows = report->rows;
+    upload->row.rejects = report->rejects;
+    upload->changed = true;
+    if (rolling && (upload->state == ST_ROLLING_BACK || upload->state == ST_CLEARING))
+        upload_timer_start(upload, upload->supervisor->conf.stop_timeout_ms, EV_TIMEOUT);
+    if (!rolling)
+        update_rate(upload);
+}
+
+/* ---- how it ended ---- */
+
+static enum event event_of(const struct upload *upload, enum outcome outcome)
+{
+    switch (outcome) {
+    case OUTCOME_CRASHED:
+        return EV_CRASHED;
+    case OUTCOME_LOADED:
+        return EV_LOADED;
+    case OUTCOME_ROLLED_BACK:
+        return upload->row.wanted == WANTED_RESTART ? EV_EMPTY_RESTART : EV_EMPTY_STOP;
+    case OUTCOME_FINISHED:
+        return EV_FINISHED;
+    case OUTCOME_FAILED:
+        return EV_WORKER_FAILED;
+    case OUTCOME_FENCED:
+        return EV_FENCED;
+    case OUTCOME_TROUBLE:
+        return EV_TROUBLE;
+    case OUTCOME_CHANGED:
+        return EV_CHANGED;
+    }
+    return EV_CRASHED;
+}
+
+static void on_ended(void *arg, const struct ending *ending)
+{
+    struct upload *upload = arg;
+    struct error crashed;
+
+    upload->worker = NULL;
+    upload->rate = 0;
+    upload->outcome = ending->outcome;
+    upload->seen = ending->identity;
+    upload_set_trouble(upload, &ending->error);
+    if (ending->outcome == OUTCOME_CRASHED) {
+        error_set(&crashed, ERR_INTERNAL, "the worker ended without a last message");
+        upload_set_trouble(upload, &crashed);
+    }
+    log_line(LOG_LEVEL_DEBUG, upload->row.id, "worker outcome=%s", outcome_name(ending->outcome));
+    upload_event(upload, event_of(upload, ending->outcome), NULL);
+}
+
+static const struct worker_events events = {on_ready, on_report, on_ended};
+
+/* ---- its job ---- */
+
+/* The profile that the upload was begun with, and the reject_limit in force. A rollback reads no
+ * file: it goes on also when the row's text is another program's. */
+static int profile_of_job(const struct upload *upload, enum job_mode mode, struct profile *profile,
+                          struct error *err)
+{
+    const struct conf *conf = &upload->supervisor->conf;
+    const struct profile *now = conf_profile(conf, upload->profile);
+
+    if (profile_parse(profile, upload->profile, upload->row.profile_text)) {
+        profile->reject_limit = now ? now->reject_limit : conf->reject_limit;
+        return 0;
+    }
+    if (mode == JOB_LOAD)
+        return error_set(err, ERR_INTERNAL, "the tracker's profile_text cannot be read");
+    profile_copy(profile, conf_profile(conf, PROFILE_BUILT_IN));
+    return 0;
+}
+
+static int spawn(struct upload *upload, enum job_mode mode, int64_t earlier, struct error *err)
+{
+    struct supervisor *supervisor = upload->supervisor;
+    const struct conf *conf = &supervisor->conf;
+    struct job job = {
+        .mode = mode,
+        .tracker = upload->row.id,
+        .epoch = upload->row.epoch,
+        .token = upload->row.token,
+        .owner = supervisor->name,
+        .path = upload->path,
+        .allow = conf->allow,
+        .allow_count = conf->allow_count,
+        .chunk_bytes = conf->chunk_bytes,
+        .max_record = conf->max_record,
+        .lanes = conf->lanes,
+        .earlier = earlier,
+        .schema = conf->schema,
+        .log_level = (int64_t)conf->log_level,
+    };
+    int rc = profile_of_job(upload, mode, &job.profile, err);
+
+    if (rc < 0)
+        return rc;
+    job.conninfo = supervisor->open ? database_conninfo(supervisor->database) : NULL;
+    job.application_name =
+        backend_name(supervisor->name, supervisor->start, job.tracker, job.epoch);
+    if (job.conninfo)
+        rc = worker_spawn(supervisor->loop, &job, &events, upload, &upload->worker, err);
+    else
+        rc = error_set(err, ERR_DATABASE_AWAY, "the database is away");
+    free(job.conninfo);
+    free(job.application_name);
+    profile_fini(&job.profile);
+    return rc;
+}
+
+void crew_start(struct upload *upload, enum job_mode mode, int64_t earlier)
+{
+    struct error err;
+
+    upload->outcome = OUTCOME_CRASHED;
+    upload->seen = (struct identity){0};
+    upload->rolling = mode == JOB_ROLLBACK;
+    if (spawn(upload, mode, earlier, &err) < 0) {
+        upload->uncounted = err.code == ERR_SYSTEM || err.code == ERR_DATABASE_AWAY;
+        upload_set_trouble(upload, &err);
+        upload_event(upload, EV_TROUBLE, NULL);
+        return;
+    }
+    PAUSE("supervisor.worker_started");
+}
+
+void crew_drop(struct upload *upload)
+{
+    if (upload->worker)
+        worker_abandon(upload->worker);
+    upload->worker = NULL;
+    upload->rate = 0;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* An upload's worker: its job, what it reports, how it ended as an event of the upload. */
+#ifndef SUPERVISOR_CREW_H
+#define SUPERVISOR_CREW_H
+
+#include "supervisor/upload.h"
+
+/* Starts a worker to load, or to roll back. `earlier` is a PROCESSED tracker whose bytes the file
+ * must not be; 0: none. TROUBLE when it cannot be started. */
+void crew_start(struct upload *upload, enum job_mode mode, int64_t earlier);
+
+/* Kills the worker, if there is one; nothing is heard of it any more. */
+void crew_drop(struct upload *upload);
+
+/* Bytes a second; 0: unknown. */
+double crew_rate(const struct upload *upload);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* The supervisor's two connections: one for reads, creations and recovery, one for fences, which
+ * may wait for a lock. Connects, takes the name, ends the earlier life, migrates, recovers; says
+ * supervisor_database_open when all is done and supervisor_database_lost when it is lost again,
+ * and then starts over by itself with a back-off. */
+#ifndef SUPERVISOR_DATABASE_H
+#define SUPERVISOR_DATABASE_H
+
+#include "db/conn.h"
+
+struct database;
+struct supervisor;
+
+/* Starts to connect. Never NULL. */
+struct database *database_new(struct supervisor *supervisor);
+
+/* Closes the connections, and stops trying. */
+void database_stop(struct database *database);
+
+/* After the loop has ended. NULL is allowed. */
+void database_free(struct database *database);
+
+/* Only while supervisor->open. Borrowed for one statement. */
+struct db_conn *database_reads(struct database *database);
+struct db_conn *database_fences(struct database *database);
+
+/* The conninfo for a worker, password included; the caller frees and never logs it. NULL while the
+ * database is away. */
+char *database_conninfo(struct database *database);
+
+#endif

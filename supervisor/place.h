@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* A supervisor's place on this host: the lock file beside the socket, which one live supervisor
+ * holds, and the bound control socket. Blocking calls, before the loop runs. */
+#ifndef SUPERVISOR_PLACE_H
+#define SUPERVISOR_PLACE_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The lives that a lock file remembers; `start` of supervisor.h, and its end. */
+#define PLACE_LIVES 32
+#define PLACE_START_BYTES 17
+
+struct place {
+    char *socket_path;
+    char *lock_path; /* SOCKET.lock; flock'ed, CLOEXEC, never unlinked */
+    int lock_fd;
+    int listen_fd; /* bound, mode 0660, not yet listening; -1 once given away */
+    char lives[PLACE_LIVES][PLACE_START_BYTES]; /* earlier ones, the newest last */
+    size_t life_count;
+};
+
+/* Takes the lock, notes this life in the lock file, then binds to a temporary name and renames it
+ * over a stale socket. Errors, each with its remedy: ERR_ANOTHER_SUPERVISOR (the lock is held),
+ * ERR_SYSTEM (no folder, no right, a path too long). After an error there is nothing to leave. */
+int place_take(struct place *place, const char *socket_path, const char *start,
+               struct error *err) MUST_USE;
+
+/* Does the lock file prove that this was an earlier life at this place, which is over? */
+bool place_was_ours(const struct place *place, const char *start);
+
+/* Unlinks the socket, and lets the lock go. */
+void place_leave(struct place *place);
+
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "supervisor/refusals.h"
+
+#include "base/mem.h"
+#include "base/profile.h"
+#include "base/shell.h"
+#include "supervisor/supervisor.h"
+#include "supervisor/upload.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COMMAND_MAX_BYTES 400 /* of a hint's 511, the rest is prose */
+#define PATH_SHOWN "\"%.400s\""
+
+/* ---- hints ---- */
+
+char *refusal_upload_command(const char *option, const char *profile, const char *path)
+{
+    char *word = shell_word(path);
+    char *name = shell_word(profile);
+    bool built_in = strcmp(profile, PROFILE_BUILT_IN) == 0;
+    char *command =
+        mem_format("uploadctl upload %s%s%s%s%s%s", option ? option : "", option ? " " : "",
+                   built_in ? "" : "--profile ", built_in ? "" : name, built_in ? "" : " ", word);
+
+    free(word);
+    free(name);
+    if (strlen(command) <= COMMAND_MAX_BYTES)
+        return command;
+    free(command);
+    return NULL;
+}
+
+/* What the upload command does, and the command, if it is short enough to be told whole. */
+static int hint_upload(struct error *err, const char *what, const char *option,
+                       const struct upload *upload)
+{
+    char *command = refusal_upload_command(option, upload->profile, upload->path);
+
+    if (command)
+        error_hint(err, "%s with: %s", what, command);
+    else
+        error_hint(err, "%s with the command upload%s%s.", what, option ? " " : "",
+                   option ? option : "");
+    free(command);
+    return -(int)err->code;
+}
+
+static int hint_status(struct error *err, const struct upload *upload)
+{
+    return error_hint(err, "See how it stands with: uploadctl status %" PRId64, upload->row.id);
+}
+
+/* ---- requests ---- */
+
+int refusal_not_found(const struct request *request, struct error *err)
+{
+    if (request->file)
+        error_set(err, ERR_NOT_FOUND, "there is no upload of " PATH_SHOWN, request->file);
+    else
+        error_set(err, ERR_NOT_FOUND, "there is no upload %" PRId64, request->id);
+    if (request->file)
+        error_detail(err, "An upload is found by the path it was given under, or by its id.");
+    return error_hint(err, "See all uploads with: uploadctl list");
+}
+
+int refusal_profile(const struct request *request, const char *name, struct error *err)
+{
+    const struct conf *conf = &request->supervisor->conf;
+    size_t used = 0;
+    char names[512] = "";
+
+    for (size_t i = 0; i < conf->profile_count && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
+                                 conf->profiles[i].name);
+    error_set(err, ERR_NO_PROFILE, "the configuration has no profile \"%.64s\"", name);
+    error_detail(err, "Its profiles are: %s.", names);
+    return error_hint(err,
+                      "Give one of them with --profile, or add a section [profile %.64s] to "
+                      "the configuration and reload it.",
+                      name);
+}
+
+int refusal_settings(const struct request *request, const char *key, struct error *err)
+{
+    const struct upload *upload = request->upload;
+
+    error_set(
+        err, ERR_SETTINGS_CHANGED,
+        "the setting \"%s\" of profile \"%.64s\" is not the one that the upload of " PATH_SHOWN
+        " was begun with",
+        key, upload->profile, upload->path);
+    error_detail(err, "It was begun with %.400s; the profile is now %.400s.",
+                 upload->row.profile_text, request->profile_text);
+    return hint_upload(err, "Take the setting back, or roll back what is in and begin anew",
+                       "--restart", upload);
+}
+
+static int refuse_uploaded(const struct upload *upload, struct error *err)
+{
+    error_set(err, ERR_ALREADY_UPLOADED, PATH_SHOWN " is uploaded already", upload->path);
+    if (upload->row.status == STATUS_PROCESSED)
+        error_detail(err,
+                     "Upload %" PRId64 " is PROCESSED with %" PRId64 " rows and %" PRId64
+                     " rejects, and the file is as it was then.",
+                     upload->row.id, upload->row.rows, upload->row.rejects);
+    else
+        error_detail(err,
+                     "Upload %" PRId64 " found its bytes in an earlier upload of this path, "
+                     "and the file is as it was then.",
+                     upload->row.id);
+    return hint_upload(err, "If its records are to be in once more, upload it", "--again", upload);
+}
+
+static int refuse_grown(const struct upload *upload, struct error *err)
+{
+    error_set(err, ERR_GROWN, "the beginning of " PATH_SHOWN " is uploaded already", upload->path);
+    error_detail(err,
+                 "Upload %" PRId64 " found that the file begins with the bytes of an earlier, "
+                 "PROCESSED upload of this path, and has grown.",
+                 upload->row.id);
+    return hint_upload(err,
+                       "Put the new records into a file of their own; or, if the old ones are "
+                       "to be in once more, upload it whole",
+                       "--again", upload);
+}
+
+static int refuse_processed(const struct upload *upload, struct error *err)
+{
+    error_set(err, ERR_PROCESSED, "the upload of " PATH_SHOWN " is PROCESSED", upload->path);
+    error_detail(
+        err, "All of it is in, %" PRId64 " rows and %" PRId64 " rejects; nothing is in progress.",
+        upload->row.rows, upload->row.rejects);
+    return hint_status(err, upload);
+}
+
+static int refuse_stopping(const struct upload *upload, struct error *err)
+{
+    error_set(err, ERR_STOP_UNDER_WAY, "a stop of " PATH_SHOWN " is under way", upload->path);
+    error_detail(err, "Its rows are being taken out; after that it can be uploaded again.");
+    return error_hint(err, "Wait for the end of the rollback with: uploadctl wait %" PRId64,
+                      upload->row.id);
+}
+
+static int refuse_idle(const struct upload *upload, struct error *err)
+{
+    error_set(err, ERR_NOT_RUNNING, "the upload of " PATH_SHOWN " does not run", upload->path);
+    error_detail(err, "It is %s.", status_name(upload->row.status));
+    return hint_upload(err, "Begin it again", NULL, upload);
+}
+
+int refusal_of(const struct request *request, const struct transition *t, struct error *err)
+{
+    const struct upload *upload = request->upload;
+
+    switch (t->refusal) {
+    case ERR_NOT_FOUND:
+        return refusal_not_found(request, err);
+    case ERR_ALREADY_UPLOADED:
+        return refuse_uploaded(upload, err);
+    case ERR_GROWN:
+        return refuse_grown(upload, err);
+    case ERR_PROCESSED:
+        return refuse_processed(upload, err);
+    case ERR_STOP_UNDER_WAY:
+        return refuse_stopping(upload, err);
+    case ERR_NOT_RUNNING:
+        return refuse_idle(upload, err);
+    case ERR_SHUTTING_DOWN:
+        return refusal_shutting_down(err);
+    default: /* allowed: the table of states refuses with nothing else; a hole in it is a bug */
+        error_set(err, ERR_INTERNAL, "the upload cannot be asked for that in state %s",
+                  state_name(upload->state));
+        return error_hint(err, "Please report this, with the supervisor's log.");
+    }
+}
+
+static int superseded_by_end(const struct request *request, struct error *err)
+{
+    const struct upload *upload = request->upload;
+
+    error_set(err, ERR_NOT_RUNNING,
+              "another command came first: the upload of " PATH_SHOWN " is %s", upload->path,
+              status_name(upload->row.status));
+    error_detail(err, "%" PRId64 " rows of it are in, up to record %" PRId64 ".", upload->row.rows,
+                 upload->row.line);
+    if (request->kind == IPC_STOP && upload->row.status != STATUS_STOPPED)
+        return error_hint(err, "To roll them back, stop it again with: uploadctl stop %" PRId64,
+                          upload->row.id);
+    return hint_upload(err, "Go on with it", NULL, upload);
+}
+
+int refusal_superseded(const struct request *request, struct error *err)
+{
+    const struct upload *upload = request->upload;
+
+    if (upload->state == ST_PROCESSED) {
+        refuse_processed(upload, err);
+        error_set(err, ERR_PROCESSED,
+                  "the last record of " PATH_SHOWN " was in before: it is PROCESSED", upload->path);
+        error_detail(err, "All of it is kept, %" PRId64 " rows and %" PRId64 " rejects.",
+                     upload->row.rows, upload->row.rejects);
+        return hint_status(err, upload);
+    }
+    if (upload->state == ST_LEFT) {
+        refusal_shutting_down(err);
+        return error_detail(err, "The stop is durable: the rollback goes on when the supervisor is "
+                                 "started again.");
+    }
+    if (upload->state == ST_FOREIGN || upload->state == ST_FOREIGN_STOP) {
+        error_set(err, ERR_NOT_RUNNING, "another supervisor has taken the upload of " PATH_SHOWN,
+                  upload->path);
+        error_detail(err, "Its owner is now \"%.256s\".", upload->row.owner);
+        return hint_status(err, upload);
+    }
+    return superseded_by_end(request, err);
+}
+
+int refusal_away(const struct request *request, struct error *err)
+{
+    bool killed = request->kind == IPC_KILL && request->upload;
+
+    error_set(err, ERR_DATABASE_AWAY, "the database cannot be reached");
+    if (killed)
+        error_detail(err, "The upload's process is killed. That it is KILLED is recorded when the "
+                          "database is back, if this supervisor lives until then.");
+    else
+        error_detail(err,
+                     "It has given no answer for %d s; the command was not carried out, as far "
+                     "as is known. The supervisor goes on trying to reach it.",
+                     REQUEST_PATIENCE_MS / 1000);
+    return error_hint(err, "Check the server and the supervisor's log; whether it is back says: "
+                           "uploadctl ping");
+}
+
+int refusal_shutting_down(struct error *err)
+{
+    error_set(err, ERR_SHUTTING_DOWN, "the supervisor is shutting down");
+    error_detail(err, "It takes no further commands.");
+    return error_hint(err, "Give the command again when it has been started again.");
+}
+
+int refusal_busy(size_t limit, struct error *err)
+{
+    error_set(err, ERR_BUSY, "too many clients");
+    error_detail(err, "There are %zu connections to the control socket already.", limit);
+    return error_hint(err, "Try again when some of them have ended.");
+}

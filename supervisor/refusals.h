@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* The errors that requests are refused with, each with a detail and a hint that works. All return
+ * -err->code. */
+#ifndef SUPERVISOR_REFUSALS_H
+#define SUPERVISOR_REFUSALS_H
+
+#include "base/error.h"
+#include "supervisor/requests.h"
+#include "supervisor/states.h"
+
+#include <stddef.h>
+
+int refusal_not_found(const struct request *request, struct error *err);
+int refusal_profile(const struct request *request, const char *name, struct error *err);
+int refusal_settings(const struct request *request, const char *key, struct error *err);
+
+/* The state machine refused the command. */
+int refusal_of(const struct request *request, const struct transition *t, struct error *err);
+
+/* Another command, or a final checkpoint, came first. */
+int refusal_superseded(const struct request *request, struct error *err);
+
+/* The database is away, and has been for as long as a request waits. */
+int refusal_away(const struct request *request, struct error *err);
+
+int refusal_shutting_down(struct error *err);
+
+/* There are `limit` clients already. */
+int refusal_busy(size_t limit, struct error *err);
+
+/* "uploadctl upload [OPTION] [--profile NAME] FILE", as a shell reads it; OPTION may be NULL. NULL
+ * when it is too long for a hint. The caller frees. */
+char *refusal_upload_command(const char *option, const char *profile, const char *path);
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "supervisor/rows.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/pause.h"
+#include "supervisor/crew.h"
+#include "supervisor/database.h"
+#include "supervisor/requests.h"
+#include "supervisor/supervisor.h"
+#include "supervisor/uploads.h"
+
+#include <stdlib.h>
+
+#define REFUSED_RETRY_MS 5000
+
+/* A statement under way for an upload, and the state that sent it. */
+struct pending {
+    struct upload *upload;
+    struct pending *next; /* of the upload's */
+    uint64_t serial;
+    enum move move; /* MOVE_COUNT: none */
+    on_tracker answer;
+};
+
+static struct pending *pending_new(struct upload *upload, enum move move, on_tracker answer)
+{
+    struct pending *pending = NEW(struct pending);
+
+    *pending = (struct pending){upload, upload->pendings, upload->serial, move, answer};
+    upload->pendings = pending;
+    return pending;
+}
+
+/* The answer came when the upload had left for another state. A kill that overtook a stop sends its
+ * fence only now, on the row as the stop has made it. */
+static void answered_late(struct upload *upload, const struct tracker *tracker)
+{
+    bool killing = upload->state == ST_KILLING || upload->state == ST_KILL_FENCING;
+
+    if (killing && tracker && tracker->id == upload->row.id && tracker->epoch > upload->row.epoch)
+        upload_set_row(upload, tracker);
+    if (upload->state == ST_KILL_FENCING && !upload->pendings)
+        action_perform(upload, ACT_SAVE_KILL, fsm_next(ST_KILLING, EV_GONE).reason, NULL);
+    uploads_reap_later(upload);
+}
+
+/* Ends the statement; NULL when its answer is not for the upload any more. */
+static struct upload *pending_end(struct pending *pending, const struct tracker *tracker)
+{
+    struct upload *upload = pending->upload;
+    bool late = upload->serial != pending->serial;
+    struct pending **at = &upload->pendings;
+
+    while (*at != pending)
+        at = &(*at)->next;
+    *at = pending->next;
+    free(pending);
+    if (!late)
+        return upload;
+    answered_late(upload, tracker);
+    return NULL;
+}
+
+/* An ending that could not be recorded: it will be, once the row is fenced again. */
+static void remember_ending(struct upload *upload)
+{
+    if (upload->state == ST_INTERRUPTING)
+        upload->after_fence = EV_CRASHED;
+    else if (upload->state == ST_FAILING)
+        upload->after_fence = EV_WORKER_FAILED;
+    else if (upload->state == ST_RETURNING)
+        upload->after_fence = EV_CHANGED;
+}
+
+/* A statement that the server refused for good (rights, schema), or for long (its disk): who waits
+ * is told, and the row is read again after a while; it decides what is done then. */
+static void refused(struct upload *upload, const struct db_error *err)
+{
+    log_error(upload->row.id, &err->error, "a statement was refused");
+    remember_ending(upload);
+    if (!upload->after_fence)
+        upload_set_trouble(upload, &err->error);
+    requests_fail(upload, &err->error);
+    upload_timer_start(upload, REFUSED_RETRY_MS, EV_MISSED);
+}
+
+static void missed(struct upload *upload, bool lost)
+{
+    remember_ending(upload);
+    upload->uncounted = upload->uncounted || lost;
+    requests_mark_lost(upload);
+    upload_event(upload, EV_MISSED, NULL);
+}
+
+/* Has the upload made progress since its last start? Then its tries start from 0 again. */
+static bool tries_used_up(struct upload *upload)
+{
+    if (upload->row.line > upload->start_line) {
+        upload->tries = 0;
+        upload->backoff_ms = 0;
+    } else if (!upload->uncounted) {
+        upload->tries++;
+    }
+    upload->uncounted = false;
+    upload->start_line = upload->row.line;
+    return upload->tries > upload->supervisor->conf.retry_limit;
+}
+
+static enum event event_of_move(struct upload *upload, enum move move)
+{
+    enum event event = upload_saved_event(upload);
+    enum event ending = upload->after_fence;
+
+    if (move == MOVE_RETURN)
+        return upload_row_event(upload);
+    if (move == MOVE_START && event == EV_SAVED && tries_used_up(upload)) {
+        upload_give_up(upload);
+        return EV_GIVE_UP;
+    }
+    if (move == MOVE_FENCE) {
+        upload->after_fence = 0;
+        return event == EV_SAVED && ending ? ending : event;
+    }
+    return event;
+}
+
+/* What an earlier epoch's backends still hold is not waited for; the statement has no answer. A
+ * stop leaves them to its worker, which rolls back under the new epoch. */
+static void end_stragglers(const struct upload *upload, enum move move)
+{
+    bool ended = move == MOVE_FENCE || move == MOVE_KILL || move == MOVE_INTERRUPT ||
+                 (move == MOVE_START && upload->start_line >= 0);
+
+    if (ended && upload->supervisor->open)
+        stragglers_terminate(database_reads(upload->supervisor->database), upload->row.id,
+                             upload->row.epoch);
+}
+
+static void on_moved(void *arg, const struct tracker *tracker, const struct db_error *err)
+{
+    struct pending *pending = arg;
+    enum move move = pending->move;
+    struct upload *upload = pending_end(pending, tracker);
+
+    if (!upload)
+        return;
+    if (err && err->meaning == DB_CONFLICT) /* the database ends the blocker: tried again */
+        log_line(LOG_LEVEL_WARNING, upload->row.id, "a fence waits for a lock move=%s",
+                 move_table[move].event);
+    if (err && err->meaning != DB_LOST && err->meaning != DB_CONFLICT) {
+        refused(upload, err);
+    } else if (!tracker) {
+        missed(upload, err && err->meaning == DB_LOST);
+    } else {
+        PAUSE("supervisor.moved");
+        upload_set_row(upload, tracker);
+        end_stragglers(upload, move);
+        requests_mark_durable(upload, move);
+        upload_event(upload, event_of_move(upload, move), NULL);
+    }
+}
+
+void rows_create(struct upload *upload, const struct move_args *args)
+{
+    struct supervisor *supervisor = upload->supervisor;
+
+    if (!supervisor->open) {
+        missed(upload, true);
+        return;
+    }
+    PAUSE("supervisor.before_create");
+    tracker_create(database_reads(supervisor->database), upload->path, upload->profile, args,
+                   on_moved, pending_new(upload, MOVE_QUEUE, on_moved));
+}
+
+void rows_move(struct upload *upload, enum move move, const struct move_args *args)
+{
+    struct supervisor *supervisor = upload->supervisor;
+
+    if (!supervisor->open) {
+        missed(upload, true);
+        return;
+    }
+    PAUSE("supervisor.before_move");
+    tracker_move(database_fences(supervisor->database), move, &upload->row, args, on_moved,
+                 pending_new(upload, move, on_moved));
+    PAUSE("supervisor.move_sent");
+}
+
+/* The tracker is another upload's in memory already: so it is that one who is asked. */
+static void give_way(struct upload *upload, struct upload *other)
+{
+    uploads_unindex(upload);
+    requests_hand_over(upload, other);
+    upload_event(upload, EV_ROW_NONE, NULL);
+    requests_settle(other);
+}
+
+static void on_row(void *arg, const struct tracker *tracker, const struct db_error *err)
+{
+    struct upload *upload = pending_end(arg, NULL);
+    struct upload *other;
+
+    if (!upload)
+        return;
+    if (err && err->meaning == DB_LOST)
+        return; /* uploads_database_open reads again */
+    if (err) {
+        refused(upload, err);
+    } else if (!tracker) {
+        upload_forget_row(upload);
+        upload_event(upload, EV_ROW_NONE, NULL);
+    } else if ((other = uploads_by_id(upload->supervisor->uploads, tracker->id)) &&
+               other != upload) {
+        give_way(upload, other);
+    } else {
+        upload_set_row(upload, tracker);
+        upload_event(upload, upload_row_event(upload), NULL);
+    }
+}
+
+void rows_read(struct upload *upload)
+{
+    struct supervisor *supervisor = upload->supervisor;
+
+    if (!supervisor->open)
+        return;
+    struct db_conn *conn = database_reads(supervisor->database);
+    struct pending *pending = pending_new(upload, MOVE_COUNT, on_row);
+    if (upload->row.id)
+        tracker_by_id(conn, upload->row.id, on_row, pending);
+    else
+        tracker_by_upload(conn, upload->path, upload->profile, on_row, pending);
+}
+
+static void on_earlier(void *arg, const struct tracker *tracker, const struct db_error *err)
+{
+    struct upload *upload = pending_end(arg, NULL);
+
+    if (!upload)
+        return;
+    if (err) {
+        upload_set_trouble(upload, &err->error);
+        upload_event(upload, EV_TROUBLE, NULL);
+    } else {
+        crew_start(upload, JOB_LOAD, tracker ? tracker->id : 0);
+    }
+}
+
+void rows_read_earlier(struct upload *upload)
+{
+    struct supervisor *supervisor = upload->supervisor;
+
+    if (!supervisor->open) {
+        upload_event(upload, EV_TROUBLE, NULL);
+        return;
+    }
+    tracker_processed(database_reads(supervisor->database), upload->path, upload->profile,
+                      on_earlier, pending_new(upload, MOVE_COUNT, on_earlier));
+}
+
+void rows_lost(struct upload *upload)
+{
+    struct db_error lost = {.meaning = DB_LOST};
+
+    error_set(&lost.error, ERR_DATABASE_AWAY, "the connection to the database was lost");
+    while (upload->pendings)
+        upload->pendings->answer(upload->pendings, NULL, &lost);
+}
+
+void rows_forget(struct upload *upload)
+{
+    while (upload->pendings) {
+        struct pending *pending = upload->pendings;
+        upload->pendings = pending->next;
+        free(pending);
+    }
+}

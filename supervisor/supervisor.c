@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "supervisor/supervisor.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "supervisor/batch.h"
+#include "supervisor/control.h"
+#include "supervisor/database.h"
+#include "supervisor/place.h"
+#include "supervisor/requests.h"
+#include "supervisor/uploads.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+/* Beyond stop_timeout, in which workers end: for the last moves to be saved. */
+#define END_MARGIN_MS 5000
+
+/* ---- beginning ---- */
+
+static int make_start(struct supervisor *supervisor, struct error *err)
+{
+    uint64_t random;
+
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+        return error_set(err, ERR_SYSTEM, "the system gives no random number");
+    snprintf(supervisor->start, sizeof supervisor->start, "%016" PRIx64, random);
+    return 0;
+}
+
+/* Host and socket by default; a batch has a name and a socket of its own beside the service's. */
+static char *make_name(const struct conf *conf, const char *socket_path, bool batch)
+{
+    char host[HOST_NAME_MAX + 1] = "localhost";
+
+    if (conf->name)
+        return batch ? mem_format("%s.batch", conf->name) : mem_dup(conf->name);
+    gethostname(host, sizeof host - 1);
+    return mem_format("%s:%s", host, socket_path);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct supervisor *supervisor = handle->data;
+
+    if (number == SIGHUP)
+        supervisor_reload(supervisor);
+    else
+        supervisor_end(supervisor, supervisor->batch ? EXIT_FAILED : EXIT_DONE,
+                       number == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
+static void watch_signals(struct supervisor *supervisor)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+
+    _Static_assert(COUNT_OF(numbers) == COUNT_OF(((struct supervisor *)0)->signals), "one each");
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        uv_signal_init(supervisor->loop, &supervisor->signals[i]);
+        supervisor->signals[i].data = supervisor;
+        uv_signal_start(&supervisor->signals[i], on_signal, numbers[i]);
+    }
+    uv_timer_init(supervisor->loop, &supervisor->deadline);
+    supervisor->deadline.data = supervisor;
+}
+
+static int take_place(struct supervisor *supervisor, const char *socket_path, struct error *err)
+{
+    supervisor->place = NEW(struct place);
+    int rc = place_take(supervisor->place, socket_path, supervisor->start, err);
+
+    if (rc < 0) {
+        free(supervisor->place);
+        supervisor->place = NULL;
+    }
+    return rc;
+}
+
+static int start_parts(struct supervisor *supervisor, struct error *err)
+{
+    int fd = supervisor->place->listen_fd;
+
+    supervisor->away_since_ms = uv_now(supervisor->loop);
+    supervisor->uploads = uploads_new(supervisor);
+    supervisor->requests = requests_new(supervisor);
+    supervisor->place->listen_fd = -1;
+    int rc = control_new(supervisor, fd, &supervisor->control, err);
+    if (rc < 0)
+        return rc;
+    watch_signals(supervisor);
+    supervisor->database = database_new(supervisor);
+    return 0;
+}
+
+int supervisor_start(struct supervisor *supervisor, bool batch, bool include_stopped,
+                     struct error *err)
+{
+    const struct conf *conf = &supervisor->conf;
+    char *socket_path = batch ? mem_format("%s.batch", conf->socket) : mem_dup(conf->socket);
+    int rc = make_start(supervisor, err);
+
+    supervisor->name = make_name(conf, socket_path, batch);
+    if (rc == 0)
+        rc = take_place(supervisor, socket_path, err);
+    if (rc == 0)
+        rc = start_parts(supervisor, err);
+    if (rc == 0) {
+        log_line(LOG_LEVEL_INFO, 0, "started version=%s name=\"%s\" socket=%s", UPLOADER_VERSION,
+                 supervisor->name, socket_path);
+        sd_notify(0, "READY=1");
+        if (batch)
+            supervisor->batch = batch_new(supervisor, include_stopped);
+    }
+    free(socket_path);
+    return rc;
+}
+
+/* ---- the database comes and goes ---- */
+
+void supervisor_database_open(struct supervisor *supervisor)
+{
+    supervisor->open = true;
+    supervisor->away_since_ms = 0;
+    uploads_database_open(supervisor->uploads);
+    requests_database_open(supervisor->requests);
+}
+
+void supervisor_database_lost(struct supervisor *supervisor)
+{
+    supervisor->open = false;
+    supervisor->away_since_ms = uv_now(supervisor->loop);
+    uploads_database_lost(supervisor->uploads);
+    requests_database_lost(supervisor->requests);
+    supervisor_upload_rested(supervisor);
+}
+
+/* ---- the end ---- */
+
+/* In a turn of its own: the parts are not closed from within their own calls. */
+static void on_close(uv_timer_t *timer)
+{
+    struct supervisor *supervisor = timer->data;
+
+    if (supervisor->closed)
+        return;
+    supervisor->closed = true;
+    if (uploads_unrested(supervisor->uploads) > 0)
+        log_line(LOG_LEVEL_WARNING, 0, "left to the next life uploads=%zu",
+                 uploads_unrested(supervisor->uploads));
+    database_stop(supervisor->database);
+    control_close(supervisor->control);
+    for (size_t i = 0; i < COUNT_OF(supervisor->signals); i++)
+        uv_close((uv_handle_t *)&supervisor->signals[i], NULL);
+    uv_close((uv_handle_t *)&supervisor->deadline, NULL);
+}
+
+/* Nothing is owed any more; or the database is away, and nothing can be saved. */
+static bool may_close(const struct supervisor *supervisor)
+{
+    return supervisor->open ? uploads_unrested(supervisor->uploads) == 0
+                            : uploads_working(supervisor->uploads) == 0;
+}
+
+void supervisor_upload_rested(struct supervisor *supervisor)
+{
+    if (supervisor->ending && !supervisor->closed && may_close(supervisor))
+        uv_timer_start(&supervisor->deadline, on_close, 0, 0);
+}
+
+void supervisor_end(struct supervisor *supervisor, int exit_code, const char *why)
+{
+    if (supervisor->ending)
+        return;
+    log_line(LOG_LEVEL_INFO, 0, "ending why=\"%s\" running=%zu queued=%zu", why,
+             uploads_running(supervisor->uploads), uploads_queued(supervisor->uploads));
+    sd_notify(0, "STOPPING=1");
+    supervisor->ending = true;
+    supervisor->exit_code = exit_code;
+    batch_stop(supervisor->batch);
+    control_stop_listening(supervisor->control);
+    uv_timer_start(&supervisor->deadline, on_close,
+                   (uint64_t)supervisor->conf.stop_timeout_ms + END_MARGIN_MS, 0);
+    uploads_shutdown(supervisor->uploads);
+    supervisor_upload_rested(supervisor);
+}
+
+void supervisor_give_up(struct supervisor *supervisor, const struct error *err)
+{
+    log_error(0, err, "uploaderd ends");
+    place_leave(supervisor->place);
+    exit(EXIT_FAILED);
+}
+
+/* ---- the configuration ---- */
+
+/* Each line of what conf_load wrote becomes a line of the log. */
+static void log_lines(char *text)
+{
+    char *rest = text;
+    char *line;
+
+    while ((line = strsep(&rest, "\n")))
+        if (line[0])
+            log_line(LOG_LEVEL_ERROR, 0, "%s", line);
+}
+
+static bool differs(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) != 0 : a != b;
+}
+
+/* What this life stands on stays as it is. */
+static void keep(const char *option, char **now, char **then)
+{
+    char *swap = *now;
+
+    if (differs(*now, *then))
+        log_line(LOG_LEVEL_WARNING, 0, "%s counts from the next start on", option);
+    *now = *then;
+    *then = swap;
+}
+
+void supervisor_reload(struct supervisor *supervisor)
+{
+    struct conf conf;
+    char *text = NULL;
+    size_t size;
+    FILE *errors = open_memstream(&text, &size);
+
+    if (!errors)
+        log_fatal("no memory");
+    int rc = conf_load(&conf, supervisor->conf_path, errors);
+    fclose(errors);
+    if (rc < 0) {
+        log_lines(text);
+        log_line(LOG_LEVEL_ERROR, 0, "the configuration is wrong; the old one stays in force");
+    } else {
+        keep("database.conninfo", &conf.conninfo, &supervisor->conf.conninfo);
+        keep("database.schema", &conf.schema, &supervisor->conf.schema);
+        keep("supervisor.socket", &conf.socket, &supervisor->conf.socket);
+        keep("supervisor.name", &conf.name, &supervisor->conf.name);
+        conf_fini(&supervisor->conf);
+        supervisor->conf = conf;
+        log_set_level(conf.log_level);
+        log_line(LOG_LEVEL_INFO, 0, "the configuration was read again");
+        uploads_schedule(supervisor->uploads);
+    }
+    free(text);
+}
+
+void supervisor_fini(struct supervisor *supervisor)
+{
+    batch_free(supervisor->batch);
+    requests_free(supervisor->requests);
+    control_free(supervisor->control);
+    uploads_free(supervisor->uploads);
+    database_free(supervisor->database);
+    place_leave(supervisor->place);
+    free(supervisor->place);
+    free(supervisor->name);
+}

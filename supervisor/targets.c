@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "supervisor/targets.h"
+
+#include "base/mem.h"
+#include "csv/inspect.h"
+#include "supervisor/database.h"
+#include "supervisor/questions.h"
+#include "supervisor/refusals.h"
+#include "supervisor/supervisor.h"
+#include "supervisor/uploads.h"
+
+#include <stdlib.h>
+
+/* ---- its upload ---- */
+
+/* At rest the row decides: another supervisor may have moved it. A row that is older than what
+ * memory knows was read before that, and tells nothing. */
+static void refresh(struct upload *upload, const struct tracker *row)
+{
+    bool older = upload->row.id == row->id && row->epoch < upload->row.epoch;
+
+    if (state_rests(upload->state) && !upload->shutdown && !older)
+        upload_take_up(upload, row);
+}
+
+static struct upload *upload_of_row(struct supervisor *supervisor, const struct tracker *row)
+{
+    struct upload *upload = uploads_by_id(supervisor->uploads, row->id);
+
+    if (!upload)
+        return uploads_add(supervisor->uploads, row->path, row->profile, row);
+    refresh(upload, row);
+    return upload;
+}
+
+/* Who holds the place in memory is asked first: it may know of a tracker that the row, read before,
+ * does not show. */
+static struct upload *upload_at_place(struct request *request, const struct tracker *row)
+{
+    struct uploads *uploads = request->supervisor->uploads;
+    struct upload *upload = uploads_by_place(uploads, request->file, request->profile);
+
+    if (!upload && !row)
+        return uploads_add(uploads, request->file, request->profile, NULL);
+    if (!upload)
+        return upload_of_row(request->supervisor, row);
+    if (row && row->id > upload->row.id && !uploads_by_id(uploads, row->id))
+        refresh(upload, row);
+    else if (row && row->id == upload->row.id)
+        refresh(upload, row);
+    return upload;
+}
+
+static void attach(struct request *request, const struct tracker *row)
+{
+    struct error err;
+
+    if (request->supervisor->ending) {
+        refusal_shutting_down(&err);
+        request_refuse(request, &err);
+    } else if (request->kind == IPC_UPLOAD) {
+        requests_attach(upload_at_place(request, row), request);
+    } else if (row) {
+        requests_attach(upload_of_row(request->supervisor, row), request);
+    } else {
+        refusal_not_found(request, &err);
+        request_refuse(request, &err);
+    }
+}
+
+static void on_found(void *arg, const struct tracker *row, const struct db_error *err)
+{
+    struct request *request = arg;
+
+    if (!request_asked(request) || request->upload)
+        return;
+    if (err && err->meaning == DB_LOST)
+        request_hold(request);
+    else if (err)
+        request_refuse(request, &err->error);
+    else if (row && request->kind == IPC_STATUS)
+        question_status(request, row);
+    else
+        attach(request, row);
+}
+
+void target_kill(struct request *request)
+{
+    struct uploads *uploads = request->supervisor->uploads;
+    struct upload *upload = request->file ? uploads_by_path(uploads, request->file)
+                                          : uploads_by_id(uploads, request->id);
+
+    if (!upload || !upload->row.id || state_rests(upload->state))
+        return;
+    request->held = false;
+    requests_attach(upload, request);
+}
+
+void target_find(struct request *request)
+{
+    struct supervisor *supervisor = request->supervisor;
+
+    if (!supervisor->open) {
+        request_hold(request);
+        if (request->kind == IPC_KILL)
+            target_kill(request);
+        return;
+    }
+    struct db_conn *conn = database_reads(supervisor->database);
+    request->asking = true;
+    if (request->kind == IPC_UPLOAD)
+        tracker_by_upload(conn, request->file, request->profile, on_found, request);
+    else if (request->file)
+        tracker_by_path(conn, request->file, on_found, request);
+    else
+        tracker_by_id(conn, request->id, on_found, request);
+}
+
+/* ---- its file ---- */
+
+struct look {
+    uv_work_t work;
+    struct request *request;
+    struct profile profile;
+    char *path;
+    char **allow;
+    size_t allow_count;
+    int64_t max_record;
+    struct identity identity;
+    struct error error;
+    int rc;
+};
+
+static void look_at_file(uv_work_t *work)
+{
+    struct look *look = CONTAINER_OF(work, struct look, work);
+
+    look->rc = inspect_file(look->path, look->allow, look->allow_count, &look->profile,
+                            look->max_record, &look->identity, &look->error);
+}
+
+static void look_free(struct look *look)
+{
+    for (size_t i = 0; i < look->allow_count; i++)
+        free(look->allow[i]);
+    free(look->allow);
+    free(look->path);
+    profile_fini(&look->profile);
+    free(look);
+}
+
+static void on_looked(uv_work_t *work, int status)
+{
+    struct look *look = CONTAINER_OF(work, struct look, work);
+    struct request *request = look->request;
+
+    if (request_looked(request)) {
+        request->identity = look->identity;
+        request->started_ms = uv_now(request->supervisor->loop);
+        if (status == 0 && look->rc < 0)
+            request_refuse(request, &look->error);
+        else
+            target_find(request);
+    }
+    look_free(look);
+}
+
+int target_look(struct request *request, const json_t *message, struct error *err)
+{
+    const struct conf *conf = &request->supervisor->conf;
+    const char *name = ipc_text(message, "profile");
+    const struct profile *profile = conf_profile(conf, name ? name : PROFILE_BUILT_IN);
+
+    if (!profile)
+        return refusal_profile(request, name, err);
+    request->profile = mem_dup(profile->name);
+    request->profile_text = profile_text(profile);
+    request->restart = ipc_bool(message, "restart");
+    request->again = ipc_bool(message, "again");
+
+    /* copies: the thread outlives a reload of the configuration */
+    struct look *look = NEW(struct look);
+    look->request = request;
+    profile_copy(&look->profile, profile);
+    look->path = mem_dup(request->file);
+    look->allow = mem_new(conf->allow_count, sizeof *look->allow);
+    for (size_t i = 0; i < conf->allow_count; i++)
+        look->allow[i] = mem_dup(conf->allow[i]);
+    look->allow_count = conf->allow_count;
+    look->max_record = conf->max_record;
+    request->looking = true;
+    uv_queue_work(request->supervisor->loop, &look->work, look_at_file, on_looked);
+    return 0;
+}
