@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "worker/load.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/pause.h"
+#include "worker/look.h"
+#include "worker/outcome.h"
+#include "worker/verify.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The stages follow one another in this file's order:
+ * connected, looked, opened, (compared), layout known, lanes counted, started. */
+struct load {
+    uv_loop_t *loop;
+    const struct job *job;
+    const struct load_events *events;
+    void *arg;
+    struct dispatch *dispatch;
+    struct look look;
+    struct point point; /* the recovery point */
+    struct input *input;
+    struct verify *verify; /* NULL unless it compares */
+    uv_work_t work;        /* opening, the header: in the thread pool */
+    bool works;
+    int work_rc;
+    struct error work_error;
+    bool started, ended, closed;
+};
+
+static void load_free(struct load *load)
+{
+    input_leave(load->input);
+    free(load);
+}
+
+void load_close(struct load *load)
+{
+    if (!load || load->closed)
+        return;
+    load->closed = true;
+    dispatch_close(load->dispatch);
+    verify_close(load->verify);
+    if (!load->works)
+        load_free(load);
+}
+
+static void end(struct load *load, const struct ending *ending)
+{
+    if (load->ended || load->closed)
+        return;
+    load->ended = true;
+    load->events->on_ended(load->arg, ending);
+}
+
+static void end_by_database(struct load *load, const struct db_error *err)
+{
+    struct ending ending = outcome_of(err);
+
+    end(load, &ending);
+}
+
+static void end_as(struct load *load, enum outcome outcome, const struct error *err)
+{
+    struct ending ending = {.outcome = outcome, .error = *err};
+
+    if (err->code == ERR_ALREADY_UPLOADED || err->code == ERR_GROWN)
+        ending.identity = load->input->source.identity; /* to be refused at once the next time */
+    end(load, &ending);
+}
+
+/* ---- how many lanes, and off ---- */
+
+static int64_t lanes_allowed(const struct load *load, bool one)
+{
+#ifdef UPLOADER_PAUSE
+    const char *forced =
+        getenv("UPLOADER_FORCE_LANES"); /* tests of what happens without the rule */
+    if (forced)
+        return strtol(forced, NULL, 10);
+#endif
+    return one ? 1 : load->job->lanes;
+}
+
+static void on_needs_one_lane(void *arg, bool one, const struct db_error *err)
+{
+    struct load *load = arg;
+
+    if (err) {
+        end_by_database(load, err);
+        return;
+    }
+    if (one && load->job->lanes > 1)
+        log_line(LOG_LEVEL_INFO, load->job->tracker,
+                 "one lane: file_data has a trigger, or a unique or exclusion constraint");
+    load->started = true;
+    load->events->on_ready(load->arg, load->input->source.identity.size);
+    dispatch_start(load->dispatch, load->input, &load->point, lanes_allowed(load, one));
+}
+
+/* ---- the thread pool ---- */
+
+static void queue_work(struct load *load, uv_work_cb run, uv_after_work_cb done)
+{
+    load->works = true;
+    uv_queue_work(load->loop, &load->work, run, done);
+}
+
+/* What was run has ended; false when nobody is interested any more. */
+static bool take_work(struct load *load)
+{
+    bool wanted = !load->closed;
+
+    load->works = false;
+    if (!wanted)
+        load_free(load);
+    return wanted;
+}
+
+/* ---- the header ---- */
+
+static void on_layout(uv_work_t *work)
+{
+    struct load *load = CONTAINER_OF(work, struct load, work);
+
+    load->work_rc = layout_read(&load->input->layout, &load->input->source, &load->job->profile,
+                                load->job->max_record, &load->work_error);
+}
+
+static void on_layout_done(uv_work_t *work, int status)
+{
+    struct load *load = CONTAINER_OF(work, struct load, work);
+
+    (void)status; /* it is never cancelled */
+    if (!take_work(load) || load->ended)
+        return;
+    if (load->work_rc < 0)
+        end_as(load, OUTCOME_FAILED, &load->work_error);
+    else
+        target_needs_one_lane(dispatch_conn(load->dispatch), on_needs_one_lane, load);
+}
+
+static void read_layout(struct load *load)
+{
+    queue_work(load, on_layout, on_layout_done);
+}
+
+/* ---- is it the file of before ---- */
+
+static int refuse_changed(const struct load *load, const struct checkpoint *differs,
+                          struct error *err)
+{
+    char *command = outcome_command(load->job, "--restart");
+
+    error_set(err, ERR_FILE_CHANGED, "\"%s\" has changed in what was uploaded of it before",
+              load->job->path);
+    error_detail(err,
+                 "The first chunk that differs is chunk %lld: records %lld to %lld, bytes %lld to "
+                 "%lld.",
+                 (long long)differs->chunk_no, (long long)differs->first_line,
+                 (long long)differs->last_line, (long long)differs->start_offset,
+                 (long long)differs->end_offset);
+    error_hint(err, "To roll back what is in and begin anew: %s", command);
+    free(command);
+    return -(int)err->code;
+}
+
+static void on_resume_verified(void *arg, const struct verified *verified)
+{
+    struct load *load = arg;
+    struct error err;
+
+    load->verify = NULL;
+    if (load->ended)
+        return;
+    if (verified->failed) {
+        end_by_database(load, verified->failed);
+    } else if (verified->differs) {
+        refuse_changed(load, verified->differs, &err);
+        end_as(load, OUTCOME_CHANGED, &err);
+    } else {
+        read_layout(load);
+    }
+}
+
+static int refuse_known(const struct load *load, const struct checkpoint *last, struct error *err)
+{
+    const char *path = load->job->path;
+    int64_t size = load->input->source.identity.size;
+    char *command = outcome_command(load->job, "--again");
+
+    if (size == last->end_offset) {
+        error_set(err, ERR_ALREADY_UPLOADED, "\"%s\" is in already", path);
+        error_detail(err, "Its bytes are those of upload %lld.", (long long)load->job->earlier);
+        error_hint(err, "To upload it once more: %s", command);
+    } else {
+        error_set(err, ERR_GROWN, "\"%s\" has grown: its beginning is in already", path);
+        error_detail(err, "Its first %lld of %lld bytes, %lld records, are those of upload %lld.",
+                     (long long)last->end_offset, (long long)size, (long long)last->last_line,
+                     (long long)load->job->earlier);
+        error_hint(err,
+                   "Put what is new into a file of its own and upload that; or, to upload all of "
+                   "it once more: %s",
+                   command);
+    }
+    free(command);
+    return -(int)err->code;
+}
+
+static void on_earlier_verified(void *arg, const struct verified *verified)
+{
+    struct load *load = arg;
+    struct error err;
+
+    load->verify = NULL;
+    if (load->ended)
+        return;
+    if (verified->failed) {
+        end_by_database(load, verified->failed);
+    } else if (verified->differs || !verified->last) {
+        read_layout(load); /* another file at the path of an earlier one */
+    } else {
+        /* that it changed while it was compared is worth more than what was compared */
+        if (source_check(&load->input->source, &err) == 0)
+            refuse_known(load, verified->last, &err);
+        end_as(load, OUTCOME_FAILED, &err);
+    }
+}
+
+static void compare(struct load *load)
+{
+    struct db_conn *conn = dispatch_conn(load->dispatch);
+    int64_t tracker = load->job->tracker;
+    on_verified done = on_resume_verified;
+
+    if (load->point.chunk.chunk_no == 0) {
+        tracker = load->job->earlier;
+        done = on_earlier_verified;
+    }
+    if (tracker == 0)
+        read_layout(load);
+    else
+        load->verify = verify_new(load->loop, conn, load->input, tracker, done, load);
+}
+
+/* ---- the file ---- */
+
+static void on_open(uv_work_t *work)
+{
+    struct load *load = CONTAINER_OF(work, struct load, work);
+    const struct job *job = load->job;
+
+    load->work_rc = source_open(&load->input->source, job->path, job->allow, job->allow_count,
+                                &load->work_error);
+}
+
+static void on_open_done(uv_work_t *work, int status)
+{
+    struct load *load = CONTAINER_OF(work, struct load, work);
+    bool resumes = load->point.chunk.chunk_no > 0;
+
+    (void)status; /* it is never cancelled */
+    if (!take_work(load) || load->ended)
+        return;
+    if (load->work_rc == 0) {
+        compare(load);
+    } else if (resumes && load->work_error.code == ERR_FILE_EMPTY) {
+        refuse_changed(load, &load->look.last, &load->work_error); /* all it had is gone */
+        end_as(load, OUTCOME_CHANGED, &load->work_error);
+    } else {
+        end_as(load, OUTCOME_FAILED, &load->work_error);
+    }
+}
+
+/* ---- what is in ---- */
+
+static struct point point_of(const struct checkpoint *checkpoint)
+{
+    struct point point = {
+        .chunk = {.chunk_no = checkpoint->chunk_no,
+                  .first_line = checkpoint->first_line,
+                  .last_line = checkpoint->last_line,
+                  .start_offset = checkpoint->start_offset,
+                  .end_offset = checkpoint->end_offset,
+                  .final = checkpoint->final},
+        .rows = checkpoint->rows_total,
+        .rejects = checkpoint->rejects_total,
+    };
+
+    memcpy(point.chunk.hash, checkpoint->hash, sizeof point.chunk.hash);
+    return point;
+}
+
+static void on_point_known(void *arg, const struct checkpoint *last, const struct db_error *err)
+{
+    struct load *load = arg;
+    const struct ending loaded = {.outcome = OUTCOME_LOADED};
+
+    if (err) {
+        end_by_database(load, err);
+        return;
+    }
+    if (last)
+        load->point = point_of(last);
+    if (load->point.chunk.final)
+        end(load, &loaded); /* also when the file is gone */
+    else
+        queue_work(load, on_open, on_open_done);
+}
+
+/* ---- what the dispatch says ---- */
+
+static void on_connected(void *arg)
+{
+    struct load *load = arg;
+
+    PAUSE("worker.connected");
+    look_start(&load->look, dispatch_conn(load->dispatch), load->job->tracker, on_point_known,
+               load);
+}
+
+static void on_progress(void *arg, const struct point *point)
+{
+    struct load *load = arg;
+
+    load->events->on_progress(load->arg, point);
+}
+
+static void on_ended(void *arg, const struct ending *ending)
+{
+    end(arg, ending);
+}
+
+static const struct dispatch_events dispatch_events = {on_connected, on_progress, on_ended};
+
+struct load *load_new(uv_loop_t *loop, const struct job *job, const struct load_events *events,
+                      void *arg)
+{
+    struct load *load = NEW(struct load);
+
+    load->loop = loop;
+    load->job = job;
+    load->events = events;
+    load->arg = arg;
+    load->input = input_new(job);
+    load->dispatch = dispatch_new(loop, job, &dispatch_events, load);
+    return load;
+}
+
+void load_finish(struct load *load)
+{
+    const struct ending finished = {.outcome = OUTCOME_FINISHED};
+
+    if (load->started)
+        dispatch_finish(load->dispatch);
+    else
+        end(load, &finished);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* uploader-worker: uploads one file, or rolls one back, as the supervisor tells it over the
+ * socketpair on descriptor 3. It is started by uploaderd alone, and ends with it. */
+#include "base/codes.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/version.h"
+#include "ipc/job.h"
+#include "worker/session.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uv.h>
+
+/* Memory short: a worker goes before the supervisor, for it can be replaced. */
+#define OOM_SCORE_ADJ "500"
+
+/* Buffers from this size on go back to the system when they are freed. glibc would learn to keep
+ * ever larger ones. */
+#define RETURNED_BYTES (128 * 1024)
+
+static const char usage[] =
+    "Usage: uploader-worker --parent PID\n"
+    "\n"
+    "Uploads one file, or rolls one back. It is started by uploaderd, which tells it what to do\n"
+    "over the socket that is its descriptor 3; there is nothing to start by hand.\n"
+    "\n"
+    "  --parent PID  the supervisor: the worker ends when it is gone\n"
+    "  --help        this text\n"
+    "  --version     the version\n";
+
+static const struct option options[] = {
+    {"parent", required_argument, NULL, 'p'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'v'},
+    {NULL, 0, NULL, 0},
+};
+
+static _Noreturn void refuse_usage(void)
+{
+    fputs("uploader-worker: it is started by uploaderd; see uploader-worker --help\n", stderr);
+    _exit(EXIT_USAGE);
+}
+
+/* The pid after --parent; does not return for --help, --version and what is wrong. */
+static int64_t parent_of(int argc, char **argv)
+{
+    int64_t parent = 0;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option == 'p' && text_to_int64(optarg, 1, INT_MAX, &parent))
+            continue;
+        if (option != 'h' && option != 'v')
+            refuse_usage();
+        fputs(option == 'h' ? usage : "uploader-worker " UPLOADER_VERSION "\n", stdout);
+        fflush(stdout);
+        _exit(EXIT_DONE);
+    }
+    struct stat st;
+    if (parent == 0 || optind < argc || fstat(WORKER_SOCKET_FD, &st) != 0 || !S_ISSOCK(st.st_mode))
+        refuse_usage();
+    return parent;
+}
+
+/* No worker without its supervisor. It may have died before the kernel was asked. */
+static void die_with(int64_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(EXIT_FAILED);
+}
+
+/* What a terminal or systemd sends to the whole group is the supervisor's to act on. */
+static void ignore_signals(void)
+{
+    const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+        sigaction(ignored[i], &ignore, NULL);
+}
+
+static void volunteer_for_oom(void)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return; /* no /proc: then not */
+    if (write(fd, OOM_SCORE_ADJ, strlen(OOM_SCORE_ADJ)) < 0)
+        log_line(LOG_LEVEL_DEBUG, 0, "cannot set oom_score_adj");
+    close(fd);
+}
+
+/* Few threads, large buffers that come and go: nothing that arenas of their own are good for. */
+static void keep_memory_small(void)
+{
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_THRESHOLD, RETURNED_BYTES);
+    mallopt(M_TRIM_THRESHOLD, RETURNED_BYTES);
+}
+
+int main(int argc, char **argv)
+{
+    struct session *session;
+    struct error err;
+    uv_loop_t loop;
+
+    log_init("uploader-worker");
+    int64_t parent = parent_of(argc, argv);
+    closefrom(WORKER_SOCKET_FD + 1);
+    ignore_signals();
+    die_with(parent);
+    volunteer_for_oom();
+    keep_memory_small();
+    if (uv_loop_init(&loop) < 0)
+        log_fatal("the event loop cannot be started");
+    if (session_new(&loop, WORKER_SOCKET_FD, &session, &err) < 0)
+        log_fatal("%s", err.message);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    session_close(session);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+    return EXIT_DONE;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* From what went wrong to how the worker ends, and what its hints name. */
+#ifndef WORKER_OUTCOME_H
+#define WORKER_OUTCOME_H
+
+#include "db/meaning.h"
+#include "ipc/job.h"
+
+/* The ending of a worker that met this error of the database. An error of the worker's own (the
+ * file, the counts) has the meaning DB_DONE, and fails. */
+struct ending outcome_of(const struct db_error *err);
+
+/* An error of the worker's own as a db_error: meaning DB_DONE. */
+struct db_error outcome_own(const struct error *err);
+
+/* "uploadctl upload [--profile NAME] [OPTION] FILE" for the job's file, as a shell takes it. OPTION
+ * may be NULL. The caller frees. */
+char *outcome_command(const struct job *job, const char *option);
+
+#endif

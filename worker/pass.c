@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "worker/pass.h"
+
+#include "base/mem.h"
+#include "worker/outcome.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A slice ends when it has so many bytes, or was read from so many: a pass for few rejects finds
+ * little to send, and should still be able to end early. */
+#define SLICE_BYTES ((size_t)64 * 1024)
+#define SLICE_READ_BYTES ((int64_t)4 * 1024 * 1024)
+
+struct pass {
+    const struct input *input;
+    struct chunk chunk;
+    enum pass_kind kind;
+    int64_t most_rejects;
+    struct scanner *scanner;
+    struct fields *fields;
+    bool begun;
+    bool header_ahead; /* the next record is the header */
+    int64_t line;      /* of the last record */
+    struct pass_counts counts;
+    struct encoded out;
+};
+
+struct pass *pass_new(const struct input *input, const struct chunk *chunk, enum pass_kind kind,
+                      int64_t most_rejects)
+{
+    const struct profile *profile = &input->job->profile;
+    struct pass *pass = NEW(struct pass);
+
+    pass->input = input;
+    pass->chunk = *chunk;
+    pass->kind = kind;
+    pass->most_rejects = most_rejects;
+    pass->scanner = input_scanner(input, chunk->start_offset, chunk->end_offset);
+    scanner_hash_start(pass->scanner);
+    pass->fields = fields_new(profile->delimiter, profile->quote);
+    pass->header_ahead = profile->header && chunk->chunk_no == 1;
+    pass->line = chunk->first_line - 1;
+    return pass;
+}
+
+void pass_free(struct pass *pass)
+{
+    if (!pass)
+        return;
+    scanner_free(pass->scanner);
+    fields_free(pass->fields);
+    encoded_fini(&pass->out);
+    free(pass);
+}
+
+const struct pass_counts *pass_counts(const struct pass *pass)
+{
+    return &pass->counts;
+}
+
+int pass_refuse_rejects(const struct input *input, const struct pass_counts *counts,
+                        struct error *err)
+{
+    char *command = outcome_command(input->job, NULL);
+
+    error_set(err, ERR_REJECT_LIMIT, "\"%s\" has more than %lld rejects", input->source.path,
+              (long long)input->job->profile.reject_limit);
+    error_detail(err, "The last that was found is record %lld: %s.", (long long)counts->reject_line,
+                 counts->reject_reason);
+    error_hint(err,
+               "Mend the file, or allow more (reject_limit in the configuration), and go on with: "
+               "%s",
+               command);
+    free(command);
+    return -(int)err->code;
+}
+
+static int refuse_unstable(const struct pass *pass, struct error *err)
+{
+    error_set(err, ERR_FILE_UNSTABLE, "\"%s\" changed while it was read", pass->input->source.path);
+    error_detail(err, "The bytes from offset %lld to %lld, read again, were others.",
+                 (long long)pass->chunk.start_offset, (long long)pass->chunk.end_offset);
+    return error_hint(err, "Upload it again when what writes to it has finished.");
+}
+
+static int take_reject(struct pass *pass, const struct record *record, struct error *err)
+{
+    struct pass_counts *counts = &pass->counts;
+
+    counts->rejects++;
+    counts->reject_line = pass->line;
+    if (pass->kind == PASS_REJECTS)
+        encode_reject(&pass->out, pass->input->job->tracker, pass->line, record,
+                      counts->reject_reason);
+    else if (counts->rejects > pass->most_rejects)
+        return pass_refuse_rejects(pass->input, counts, err);
+    return 1;
+}
+
+static int take(struct pass *pass, const struct record *record, struct error *err)
+{
+    struct field values[PROFILE_COLUMNS];
+
+    if (pass->header_ahead) {
+        pass->header_ahead = false;
+        return 1;
+    }
+    if (pass->line == pass->chunk.last_line)
+        return refuse_unstable(pass, err);
+    pass->line++;
+    if (!fields_take(pass->fields, record, &pass->input->layout, values,
+                     pass->counts.reject_reason))
+        return take_reject(pass, record, err);
+    pass->counts.rows++;
+    if (pass->kind == PASS_ROWS)
+        encode_row(&pass->out, pass->input->job->tracker, pass->line, values);
+    return 1;
+}
+
+/* The range is read: it was what the splitter saw. */
+static int finish(struct pass *pass, struct error *err)
+{
+    unsigned char hash[SOURCE_HASH_BYTES];
+
+    scanner_hash(pass->scanner, hash);
+    if (pass->line != pass->chunk.last_line ||
+        scanner_offset(pass->scanner) != pass->chunk.end_offset ||
+        memcmp(hash, pass->chunk.hash, sizeof hash) != 0)
+        return refuse_unstable(pass, err);
+    encode_tail(&pass->out);
+    return 0;
+}
+
+int pass_next(struct pass *pass, const char **data, size_t *size, struct error *err)
+{
+    int64_t start = scanner_offset(pass->scanner);
+    struct record record;
+    int rc;
+
+    pass->out.size = 0;
+    if (!pass->begun)
+        encode_head(&pass->out);
+    pass->begun = true;
+    do {
+        if ((rc = scanner_next(pass->scanner, &record, err)) > 0)
+            rc = take(pass, &record, err);
+    } while (rc > 0 && pass->out.size < SLICE_BYTES &&
+             scanner_offset(pass->scanner) - start < SLICE_READ_BYTES);
+    if (rc == 0)
+        rc = finish(pass, err);
+    *data = pass->out.data;
+    *size = pass->out.size;
+    return rc;
+}
