@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "ctl/arguments.h"
+
+#include "base/mem.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "conf/conf.h"
+#include "conf/units.h"
+#include "ctl/commands.h"
+#include "ctl/nearest.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define MAX_OPTIONS 32
+#define LONG_BASE 256 /* getopt's value of option i is LONG_BASE + i */
+
+static int unknown_option(const char *text, struct error *err)
+{
+    const char *names[MAX_OPTIONS];
+    char escaped[80];
+    char word[80];
+
+    for (size_t i = 0; i < command_option_count; i++)
+        names[i] = command_options[i].name;
+    text_escape(escaped, sizeof escaped, text);
+    error_set(err, ERR_USAGE, "there is no option \"%s\"", escaped);
+    if (strncmp(text, "--", 2) != 0)
+        return error_hint(err, "Options are in: uploadctl help");
+    size_t length = strcspn(text + 2, "=");
+    snprintf(word, sizeof word, "%.*s", length < 64 ? (int)length : 64, text + 2);
+    return error_hint(err, "The nearest one is --%s; all are in: uploadctl help",
+                      names[nearest_of(word, names, command_option_count)]);
+}
+
+/* getopt_long's complaint, as an error. */
+static int bad_option(int c, char **argv, struct error *err)
+{
+    const char *text = optind > 0 && argv[optind - 1] ? argv[optind - 1] : "";
+    const struct command_option *option =
+        optopt >= LONG_BASE ? &command_options[optopt - LONG_BASE] : NULL;
+
+    if (option && c == ':')
+        return error_set(err, ERR_USAGE, "option --%s lacks its %s", option->name,
+                         option->argument);
+    if (option)
+        return error_set(err, ERR_USAGE, "option --%s takes no value", option->name);
+    if (optopt) { /* an unknown letter, maybe among others in one argument */
+        char letter[] = {'-', (char)optopt, '\0'};
+        return unknown_option(letter, err);
+    }
+    return unknown_option(text, err);
+}
+
+static int bad_value(const struct command_option *option, const char *text, const char *wanted,
+                     struct error *err)
+{
+    char escaped[80];
+
+    text_escape(escaped, sizeof escaped, text);
+    error_set(err, ERR_USAGE, "option --%s cannot be \"%s\"", option->name, escaped);
+    return error_hint(err, "Give %s.", wanted);
+}
+
+static const char *status_of(const char *text)
+{
+    static const char *const names[] = {
+#define X(name, text, what) [name] = text,
+        STATUSES(X)
+#undef X
+    };
+
+    for (size_t i = STATUS_NONE + 1; i < COUNT_OF(names); i++)
+        if (strcasecmp(names[i], text) == 0)
+            return names[i];
+    return NULL;
+}
+
+static int take(struct arguments *arguments, const struct command_option *option, char *value,
+                struct error *err)
+{
+    void *to = (char *)arguments + option->offset;
+
+    switch (option->type) {
+    case OPTION_FLAG:
+        *(bool *)to = true;
+        return 0;
+    case OPTION_TEXT:
+        *(const char **)to = value;
+        return value[0] ? 0 : bad_value(option, value, "something", err);
+    case OPTION_STATUS:
+        *(const char **)to = status_of(value);
+        return *(const char **)to ? 0
+                                  : bad_value(option, value,
+                                              "INITIALIZING, PROCESSING, STOPPED, KILLED, FAILED "
+                                              "or PROCESSED",
+                                              err);
+    case OPTION_COUNT:
+        return text_to_int64(value, 1, INT64_MAX, to)
+                   ? 0
+                   : bad_value(option, value, "a number from 1", err);
+    case OPTION_TIME:
+        return units_parse_ms(value, to)
+                   ? 0
+                   : bad_value(option, value, "a time such as 500ms, 30s, 5m or 1h", err);
+    }
+    return 0;
+}
+
+/* All options, wherever they stand. Sets `given` to a bit for each that was there. */
+static int parse_options(struct arguments *arguments, int argc, char **argv, unsigned *given,
+                         struct error *err)
+{
+    struct option all[MAX_OPTIONS + 1] = {0};
+    char letters[MAX_OPTIONS * 2 + 2] = ":";
+    char *letter = letters + 1;
+    int c;
+
+    for (size_t i = 0; i < command_option_count; i++) {
+        const struct command_option *option = &command_options[i];
+        all[i] = (struct option){option->name, option->argument ? required_argument : no_argument,
+                                 NULL, LONG_BASE + (int)i};
+        if (option->letter)
+            *letter++ = option->letter;
+    }
+    opterr = 0;
+    optind = 0; /* from the beginning, also the second time */
+    while ((c = getopt_long(argc, argv, letters, all, NULL)) != -1) {
+        size_t i = 0;
+        if (c == '?' || c == ':')
+            return bad_option(c, argv, err);
+        while (c != LONG_BASE + (int)i && c != command_options[i].letter)
+            i++;
+        *given |= 1u << i;
+        int rc = take(arguments, &command_options[i], optarg, err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int no_command(const char *name, struct error *err)
+{
+    if (name)
+        return command_unknown(name, err);
+    error_set(err, ERR_USAGE, "a command is missing");
+    return error_hint(err, "Commands are in: uploadctl help");
+}
+
+/* --help and --version stand for commands. */
+static int find_command(struct arguments *arguments, struct error *err)
+{
+    const char *name = arguments->count > 0 ? arguments->operands[0] : NULL;
+
+    if (arguments->help || (arguments->version && !name)) {
+        /* `uploadctl upload --help` is `uploadctl help upload` */
+        arguments->command = &commands[arguments->help ? CMD_HELP : CMD_VERSION];
+        arguments->count = name && command_find(name) ? 1 : 0;
+        return name && !command_find(name) ? no_command(name, err) : 0;
+    }
+    if (arguments->version) {
+        arguments->command = &commands[CMD_VERSION];
+        arguments->count = 0;
+        return 0;
+    }
+    arguments->command = name ? command_find(name) : NULL;
+    if (!arguments->command)
+        return no_command(name, err);
+    arguments->operands++;
+    arguments->count--;
+    return 0;
+}
+
+static int check_options(const struct arguments *arguments, unsigned given, struct error *err)
+{
+    size_t command = (size_t)(arguments->command - commands);
+
+    for (size_t i = 0; i < command_option_count; i++)
+        if (given & 1u << i && !(command_options[i].on & ON(command))) {
+            error_set(err, ERR_USAGE, "command \"%s\" has no option --%s", arguments->command->name,
+                      command_options[i].name);
+            return error_hint(err, "Its options are in: uploadctl help %s",
+                              arguments->command->name);
+        }
+    return 0;
+}
+
+static int check_operands(const struct arguments *arguments, struct error *err)
+{
+    const struct command *command = arguments->command;
+
+    if (arguments->count >= command->least && arguments->count <= command->most)
+        return 0;
+    if (arguments->count < command->least)
+        error_set(err, ERR_USAGE, "command \"%s\" lacks its %s", command->name, command->operands);
+    else if (command->most == 0)
+        error_set(err, ERR_USAGE, "command \"%s\" takes no argument", command->name);
+    else
+        error_set(err, ERR_USAGE, "command \"%s\" takes one %s", command->name, command->operands);
+    return error_hint(err, "See: uploadctl help %s", command->name);
+}
+
+/* Whether the answer is to be JSON, told before anything can be wrong. */
+static bool wants_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
+}
+
+int arguments_parse(struct arguments *arguments, int argc, char **argv, struct error *err)
+{
+    const char *variable = getenv(SOCKET_VARIABLE);
+    unsigned given = 0;
+    int rc;
+
+    *arguments = (struct arguments){
+        .json = wants_json(argc, argv),
+        .socket = variable && variable[0] ? variable : CONF_DEFAULT_SOCKET,
+        .timeout_ms = -1,
+    };
+    if ((rc = parse_options(arguments, argc, argv, &given, err)) < 0)
+        return rc;
+    arguments->operands = argv + optind;
+    arguments->count = (size_t)(argc - optind);
+    if ((rc = find_command(arguments, err)) < 0)
+        return rc;
+    if (!arguments->help && !arguments->version && (rc = check_options(arguments, given, err)) < 0)
+        return rc;
+    return check_operands(arguments, err);
+}

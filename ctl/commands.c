@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "ctl/commands.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "ctl/arguments.h"
+#include "ctl/nearest.h"
+#include "ctl/run.h"
+
+#include <stdint.h>
+#include <string.h>
+
+const struct command commands[COMMAND_COUNT] = {
+    [CMD_UPLOAD] =
+        {.name = "upload",
+         .operands = "FILE...",
+         .least = 1,
+         .most = SIZE_MAX,
+         .run = run_asks,
+         .what = "starts an upload of each file, or goes on with it",
+         .more = "Answers as soon as that is durable. Resuming is the same command: what was "
+                 "killed, failed or interrupted goes on from its recovery point, what was stopped "
+                 "begins anew.",
+         .examples = {{"uploadctl upload orders.csv", "start it, or go on with it"},
+                      {"uploadctl upload --wait *.csv", "see several through to their ends"},
+                      {"uploadctl upload --restart orders.csv", "take out what is in, begin anew"},
+                      {"uploadctl upload ./123", "a file whose name is a number"}}},
+    [CMD_STOP] = {.name = "stop",
+                  .operands = "FILE|ID...",
+                  .least = 1,
+                  .most = SIZE_MAX,
+                  .run = run_asks,
+                  .what = "rolls an upload back: no row of the file remains",
+                  .more = "Answers when STOPPED is durable. To keep the rows that are in, use kill "
+                          "instead.",
+                  .examples = {{"uploadctl stop orders.csv", "undo it and wait for that"},
+                               {"uploadctl stop --no-wait 12", "only make sure that it will be"}}},
+    [CMD_KILL] = {.name = "kill",
+                  .operands = "FILE|ID...",
+                  .least = 1,
+                  .most = SIZE_MAX,
+                  .run = run_asks,
+                  .what = "ends an upload's worker at once: the rows that are in stay",
+                  .more = "Answers when KILLED and its recovery point are durable. The upload "
+                          "command goes on from there.",
+                  .examples = {{"uploadctl kill orders.csv", "interrupt it, keep what is in"},
+                               {"uploadctl upload orders.csv", "go on later"}}},
+    [CMD_WAIT] = {.name = "wait",
+                  .operands = "FILE|ID...",
+                  .least = 1,
+                  .most = SIZE_MAX,
+                  .run = run_asks,
+                  .what = "waits for the end of uploads, as upload --wait does",
+                  .more = "Ctrl-C ends the waiting, not the upload. When the supervisor goes away "
+                          "it is looked for again for 30 seconds.",
+                  .examples = {{"uploadctl wait orders.csv", "see it through"},
+                               {"uploadctl wait --timeout 5m 12", "but not for longer than this"}}},
+    [CMD_STATUS] = {.name = "status",
+                    .operands = "FILE|ID",
+                    .least = 1,
+                    .most = 1,
+                    .run = run_asks,
+                    .what = "shows one upload, and what can be done next",
+                    .more = "A file means its newest upload. Ends with 0 whatever the upload's "
+                            "state is.",
+                    .examples = {{"uploadctl status orders.csv", "by its file"},
+                                 {"uploadctl status --json 12", "by its ID, for a program"}}},
+    [CMD_LIST] = {.name = "list",
+                  .operands = "",
+                  .run = run_pages,
+                  .what = "lists uploads, newest first",
+                  .more = "All of them, unless --limit or --status says otherwise.",
+                  .examples = {{"uploadctl list --limit 20", "the newest"},
+                               {"uploadctl list --status FAILED", "only those that failed"}}},
+    [CMD_WATCH] = {.name = "watch",
+                   .operands = "",
+                   .run = run_watch,
+                   .what = "shows the list again as it changes, until interrupted",
+                   .more = "What is in progress, and what is new. Away from a terminal, and with "
+                           "--json, each upload that changed on a line of its own. Ctrl-C is its "
+                           "end.",
+                   .examples = {{"uploadctl watch", "on a terminal"},
+                                {"uploadctl watch --json", "one object a line, for a program"}}},
+    [CMD_HISTORY] = {.name = "history",
+                     .operands = "FILE|ID",
+                     .least = 1,
+                     .most = 1,
+                     .run = run_pages,
+                     .what = "lists every transition of an upload: when, from, to, why, who",
+                     .more = "Oldest first.",
+                     .examples = {{"uploadctl history orders.csv", "what happened to it"}}},
+    [CMD_REJECTS] = {.name = "rejects",
+                     .operands = "FILE|ID",
+                     .least = 1,
+                     .most = 1,
+                     .run = run_pages,
+                     .what = "lists the records that could not be uploaded: line, reason, raw text",
+                     .more = "In the file's order. With --json the raw bytes are whole, in Base64.",
+                     .examples = {{"uploadctl rejects orders.csv", "what is wrong with it"}}},
+    [CMD_PING] = {.name = "ping",
+                  .operands = "",
+                  .run = run_ping,
+                  .what = "asks whether a supervisor is there, and its database",
+                  .more = "Ends with 0 whenever the supervisor answers; \"away\" says that its "
+                          "database does not.",
+                  .examples = {{"uploadctl ping", "is it there?"}}},
+    [CMD_VERSION] = {.name = "version",
+                     .operands = "",
+                     .run = run_version,
+                     .what =
+                         "prints the version of uploadctl, and of the supervisor if it is there",
+                     .more = "Ends with 0 also when no supervisor is there.",
+                     .examples = {{"uploadctl version", "which one is this?"}}},
+    [CMD_HELP] = {.name = "help",
+                  .operands = "[COMMAND]",
+                  .most = 1,
+                  .run = run_help,
+                  .what = "explains uploadctl, or one of its commands",
+                  .more = "",
+                  .examples = {{"uploadctl help upload", "what does upload do?"}}},
+};
+
+#define AT(member) offsetof(struct arguments, member)
+
+const struct command_option command_options[] = {
+    {"socket", 0, "PATH", OPTION_TEXT, AT(socket), ON_ALL,
+     "the supervisor's control socket; else what " SOCKET_VARIABLE " says, else the default"},
+    {"json", 0, NULL, OPTION_FLAG, AT(json), ON_ALL,
+     "prints JSON and nothing else, errors too: one object, or one a line"},
+    {"help", 'h', NULL, OPTION_FLAG, AT(help), ON_ALL, "as the command help"},
+    {"version", 0, NULL, OPTION_FLAG, AT(version), ON_ALL, "as the command version"},
+    {"wait", 0, NULL, OPTION_FLAG, AT(wait), ON(CMD_UPLOAD),
+     "waits for the end, and shows the way there on standard error"},
+    {"profile", 0, "NAME", OPTION_TEXT, AT(profile), ON(CMD_UPLOAD),
+     "how to read the file: a profile of the supervisor's configuration; contacts by default"},
+    {"restart", 0, NULL, OPTION_FLAG, AT(restart), ON(CMD_UPLOAD),
+     "rolls back what is in and begins anew, also under other settings"},
+    {"again", 0, NULL, OPTION_FLAG, AT(again), ON(CMD_UPLOAD),
+     "also a file that is in already: its records are then in twice"},
+    {"no-wait", 0, NULL, OPTION_FLAG, AT(no_wait), ON(CMD_STOP),
+     "answers as soon as the stop is durable; the rollback goes on"},
+    {"timeout", 0, "TIME", OPTION_TIME, AT(timeout_ms), ON(CMD_WAIT),
+     "waits no longer than this: 500ms, 30s, 5m, 1h"},
+    {"status", 0, "S", OPTION_STATUS, AT(status), ON(CMD_LIST),
+     "only uploads of this status, such as PROCESSING or FAILED"},
+    {"limit", 0, "N", OPTION_COUNT, AT(limit), ON(CMD_LIST), "at most so many"},
+};
+
+const size_t command_option_count = COUNT_OF(command_options);
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+int command_unknown(const char *name, struct error *err)
+{
+    const char *names[COMMAND_COUNT];
+    char escaped[80];
+
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        names[i] = commands[i].name;
+    const char *nearest = names[nearest_of(name, names, COMMAND_COUNT)];
+    text_escape(escaped, sizeof escaped, name);
+    error_set(err, ERR_USAGE, "there is no command \"%s\"", escaped);
+    return error_hint(err, "The nearest one is \"%s\"; see: uploadctl help %s", nearest, nearest);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* uploadctl, the client: asks the supervisor at its control socket. It never touches the database,
+ * nor a file that it names. */
+#include "base/log.h"
+#include "ctl/arguments.h"
+#include "ctl/commands.h"
+#include "ctl/output.h"
+
+#include <langinfo.h>
+#include <locale.h>
+#include <signal.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments;
+    struct error err;
+
+    /* for the widths of characters; numbers stay as JSON has them. What is printed is UTF-8, so
+     * another encoding, the one of the C locale for instance, is of no use. */
+    if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+        setlocale(LC_CTYPE, "C.UTF-8");
+    log_init("uploadctl");
+    signal(SIGPIPE, SIG_IGN);
+    if (arguments_parse(&arguments, argc, argv, &err) < 0) {
+        output_error(&err, arguments.json);
+        return (int)output_end(error_code_exit(err.code));
+    }
+    return (int)output_end(arguments.command->run(&arguments));
+}

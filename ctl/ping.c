@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* ping and version: what a supervisor says of itself as soon as there is a connection. */
+#include "base/mem.h"
+#include "base/text.h"
+#include "base/version.h"
+#include "ctl/arguments.h"
+#include "ctl/client.h"
+#include "ctl/output.h"
+#include "ctl/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct greeting {
+    struct client *client;
+    json_t *pong; /* or NULL, then: */
+    struct error error;
+};
+
+static void on_ready(void *arg, const json_t *pong)
+{
+    struct greeting *greeting = arg;
+
+    greeting->pong = json_deep_copy(pong);
+    client_quit(greeting->client, EXIT_DONE);
+}
+
+static void on_lost(void *arg, bool ready, const struct error *err)
+{
+    struct greeting *greeting = arg;
+
+    (void)ready;
+    greeting->error = *err;
+    client_quit(greeting->client, error_code_exit(err->code));
+}
+
+/* Nothing is asked but what opens a connection. */
+static void on_answer(void *arg, enum ipc_kind kind, int64_t ref, const json_t *message)
+{
+    (void)arg;
+    (void)kind;
+    (void)ref;
+    (void)message;
+}
+
+static const struct client_events events = {
+    .on_ready = on_ready,
+    .on_answer = on_answer,
+    .on_lost = on_lost,
+};
+
+static enum exit_code greet(const struct arguments *arguments, struct greeting *greeting)
+{
+    greeting->client = client_new(arguments->socket, &events, greeting);
+    client_connect(greeting->client);
+    enum exit_code code = client_run(greeting->client);
+    client_free(greeting->client);
+    return code;
+}
+
+static void print_pong_json(json_t *pong)
+{
+    json_object_del(pong, "kind");
+    json_object_del(pong, "ref");
+    output_json(pong);
+}
+
+static void print_pong(const json_t *pong)
+{
+    const char *database = ipc_text(pong, "database");
+    char name[512];
+
+    text_escape(name, sizeof name, ipc_text(pong, "name"));
+    printf("%s: uploaderd %s, \"%s\", pid %lld; %lld running, %lld queued\n", database,
+           ipc_text(pong, "version"), name, (long long)ipc_int(pong, "pid", 0),
+           (long long)ipc_int(pong, "running", 0), (long long)ipc_int(pong, "queued", 0));
+    if (strcmp(database, "ready") != 0)
+        printf("the supervisor cannot reach its database, and goes on trying\n");
+}
+
+enum exit_code run_ping(const struct arguments *arguments)
+{
+    struct greeting greeting = {0};
+    enum exit_code code = greet(arguments, &greeting);
+
+    if (greeting.pong && arguments->json)
+        print_pong_json(greeting.pong);
+    else if (greeting.pong)
+        print_pong(greeting.pong);
+    else if (greeting.error.code != ERR_NONE)
+        output_error(&greeting.error, arguments->json);
+    json_decref(greeting.pong);
+    return code;
+}
+
+enum exit_code run_version(const struct arguments *arguments)
+{
+    struct greeting greeting = {0};
+
+    if (greet(arguments, &greeting) == EXIT_WAIT_ENDED)
+        return EXIT_WAIT_ENDED;
+    const char *theirs = greeting.pong ? ipc_text(greeting.pong, "version") : NULL;
+    if (arguments->json) {
+        json_t *object = json_pack("{s:s, s:o}", "version", UPLOADER_VERSION, "supervisor",
+                                   theirs ? json_string(theirs) : json_null());
+        output_json(object);
+        json_decref(object);
+    } else {
+        printf("uploadctl %s\n", UPLOADER_VERSION);
+        if (theirs)
+            printf("uploaderd %s, at %s\n", theirs, arguments->socket);
+        else
+            printf("uploaderd is not there: %s\n", greeting.error.message);
+    }
+    json_decref(greeting.pong);
+    return EXIT_DONE;
+}

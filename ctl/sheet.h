@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* Tables for people, by libsmartcols. On a terminal the last column is cut to what is left of the
+ * width; elsewhere nothing is cut. */
+#ifndef CTL_SHEET_H
+#define CTL_SHEET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum sheet_align { SHEET_LEFT, SHEET_RIGHT };
+
+/* What is cut away of the last column. */
+enum sheet_cut { SHEET_CUT_END, SHEET_CUT_START };
+
+struct sheet_column {
+    const char *heading;
+    enum sheet_align align;
+};
+
+#define SHEET_COLUMNS 12
+
+struct sheet;
+
+/* `columns` must outlive it. */
+struct sheet *sheet_new(const struct sheet_column *columns, size_t count, enum sheet_cut cut);
+void sheet_free(struct sheet *sheet);
+
+/* A row of as many texts as there are columns; copied. Control characters are escaped. */
+void sheet_add(struct sheet *sheet, const char *const *texts);
+
+/* Prints the rows on standard output and forgets them; headings the first time, or every time. */
+void sheet_print(struct sheet *sheet, bool headings_again);
+
+#endif

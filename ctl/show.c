@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "ctl/show.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "ctl/ending.h"
+#include "ctl/numbers.h"
+#include "ipc/messages.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of a reject's text, for people; all of it is in its JSON. */
+#define RAW_BYTES 500
+
+static const char *text_of(const json_t *object, const char *field)
+{
+    const char *text = ipc_text(object, field);
+
+    return text ? text : "";
+}
+
+static void count_of(char out[NUMBER_BYTES], const json_t *object, const char *field)
+{
+    numbers_count(out, ipc_int(object, field, 0));
+}
+
+static void time_of(char out[NUMBER_BYTES], const json_t *object, const char *field)
+{
+    numbers_local_time(out, text_of(object, field));
+}
+
+static void size_of(char out[NUMBER_BYTES], const json_t *upload)
+{
+    int64_t size = ipc_int(upload, "size", -1);
+
+    if (size < 0)
+        snprintf(out, NUMBER_BYTES, "?");
+    else
+        numbers_size(out, size);
+}
+
+/* ---- one upload ---- */
+
+static void line(const char *name, const char *text)
+{
+    size_t size = strlen(text) * 4 + 1;
+    char *escaped = mem_new(size, 1);
+
+    text_escape(escaped, size, text);
+    printf("%-14s %s\n", name, escaped);
+    free(escaped);
+}
+
+static void line_of(const char *name, const json_t *upload, const char *field)
+{
+    line(name, text_of(upload, field));
+}
+
+static void show_numbers(const json_t *upload)
+{
+    const json_t *rate = json_object_get(upload, "rate");
+    char text[2 * NUMBER_BYTES + 32];
+    char number[NUMBER_BYTES];
+    char second[NUMBER_BYTES];
+
+    count_of(number, upload, "rows");
+    line("rows", number);
+    count_of(number, upload, "rejects");
+    line("rejects", number);
+    count_of(number, upload, "line");
+    count_of(second, upload, "offset");
+    snprintf(text, sizeof text, "record %s, byte %s", number, second);
+    line("recovery point", text);
+    size_of(number, upload);
+    count_of(second, upload, "size");
+    snprintf(text, sizeof text, "%s (%s bytes)", number, second);
+    line("size", ipc_int(upload, "size", -1) < 1000 ? number : text);
+    ending_percent(number, upload);
+    line("done", number);
+    if (json_is_number(rate)) {
+        numbers_size(number, (int64_t)json_number_value(rate));
+        snprintf(text, sizeof text, "%s/s", number);
+        line("rate", text);
+    }
+}
+
+static void show_error(const json_t *upload)
+{
+    struct error err;
+
+    ipc_error_parse(json_object_get(upload, "error"), &err);
+    if (err.code == ERR_NONE)
+        return;
+    line("error", err.message);
+    if (err.detail[0])
+        line("detail", err.detail);
+    if (err.hint[0])
+        line("hint", err.hint);
+    if (err.sqlstate[0])
+        line("SQLSTATE", err.sqlstate);
+}
+
+void show_upload(const json_t *upload)
+{
+    const char *phase = text_of(upload, "phase");
+    char text[2 * NUMBER_BYTES];
+    char number[NUMBER_BYTES];
+
+    count_of(number, upload, "id");
+    snprintf(text, sizeof text, "%lld", (long long)ipc_int(upload, "id", 0));
+    line("upload", text);
+    line_of("file", upload, "path");
+    line_of("profile", upload, "profile");
+    snprintf(text, sizeof text, "%.40s%s%.40s%s", text_of(upload, "status"),
+             strcmp(phase, "ended") == 0 ? "" : " (", strcmp(phase, "ended") == 0 ? "" : phase,
+             strcmp(phase, "ended") == 0 ? "" : ")");
+    line("status", text);
+    show_numbers(upload);
+    time_of(number, upload, "created_at");
+    line("created", number);
+    time_of(number, upload, "updated_at");
+    line("updated", number);
+    line_of("owner", upload, "owner");
+    show_error(upload);
+    line("next", ipc_text(upload, "next") ? text_of(upload, "next") : "nothing is to be done");
+}
+
+/* ---- many uploads ---- */
+
+static const struct sheet_column upload_columns[] = {
+    {"ID", SHEET_RIGHT},      {"STATUS", SHEET_LEFT}, {"PHASE", SHEET_LEFT}, {"ROWS", SHEET_RIGHT},
+    {"REJECTS", SHEET_RIGHT}, {"DONE", SHEET_RIGHT},  {"SIZE", SHEET_RIGHT}, {"FILE", SHEET_LEFT},
+};
+
+struct sheet *show_uploads_new(void)
+{
+    return sheet_new(upload_columns, COUNT_OF(upload_columns), SHEET_CUT_START);
+}
+
+static const char *phase_of(const json_t *upload)
+{
+    const char *phase = text_of(upload, "phase");
+
+    return strcmp(phase, "ended") == 0 ? "" : phase;
+}
+
+void show_uploads_add(struct sheet *sheet, const json_t *upload)
+{
+    char id[NUMBER_BYTES];
+    char rows[NUMBER_BYTES];
+    char rejects[NUMBER_BYTES];
+    char size[NUMBER_BYTES];
+    char percent[8];
+
+    snprintf(id, sizeof id, "%lld", (long long)ipc_int(upload, "id", 0));
+    count_of(rows, upload, "rows");
+    count_of(rejects, upload, "rejects");
+    size_of(size, upload);
+    ending_percent(percent, upload);
+    const char *const texts[] = {
+        id,   text_of(upload, "status"), phase_of(upload), rows, rejects, percent,
+        size, text_of(upload, "path")};
+    sheet_add(sheet, texts);
+}
+
+void show_change(const json_t *upload)
+{
+    const char *path = text_of(upload, "path");
+    size_t size = strlen(path) * 4 + 1;
+    char *escaped = mem_new(size, 1);
+    char at[NUMBER_BYTES];
+    char rows[NUMBER_BYTES];
+    char rejects[NUMBER_BYTES];
+    char percent[8];
+
+    text_escape(escaped, size, path);
+    time_of(at, upload, "updated_at");
+    count_of(rows, upload, "rows");
+    count_of(rejects, upload, "rejects");
+    ending_percent(percent, upload);
+    printf("%s  %lld %s%s%s  %s rows  %s rejects  %s  %s\n", at,
+           (long long)ipc_int(upload, "id", 0), text_of(upload, "status"),
+           phase_of(upload)[0] ? " " : "", phase_of(upload), rows, rejects, percent, escaped);
+    free(escaped);
+}
+
+/* ---- events ---- */
+
+static const struct sheet_column event_columns[] = {
+    {"AT", SHEET_LEFT},   {"FROM", SHEET_LEFT}, {"TO", SHEET_LEFT},     {"EVENT", SHEET_LEFT},
+    {"UID", SHEET_RIGHT}, {"HOST", SHEET_LEFT}, {"REASON", SHEET_LEFT},
+};
+
+struct sheet *show_events_new(void)
+{
+    return sheet_new(event_columns, COUNT_OF(event_columns), SHEET_CUT_END);
+}
+
+void show_events_add(struct sheet *sheet, const json_t *event)
+{
+    char at[NUMBER_BYTES];
+    char uid[NUMBER_BYTES] = "";
+
+    time_of(at, event, "at");
+    if (json_is_integer(json_object_get(event, "uid")))
+        snprintf(uid, sizeof uid, "%lld", (long long)ipc_int(event, "uid", 0));
+    const char *const texts[] = {
+        at,  text_of(event, "from"), text_of(event, "to"),    text_of(event, "event"),
+        uid, text_of(event, "host"), text_of(event, "reason")};
+    sheet_add(sheet, texts);
+}
+
+/* ---- rejects ---- */
+
+static const struct sheet_column reject_columns[] = {
+    {"LINE", SHEET_RIGHT},
+    {"REASON", SHEET_LEFT},
+    {"RAW", SHEET_LEFT},
+};
+
+struct sheet *show_rejects_new(void)
+{
+    return sheet_new(reject_columns, COUNT_OF(reject_columns), SHEET_CUT_END);
+}
+
+static int digit(char c)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c ? strchr(digits, c) : NULL;
+
+    return at ? (int)(at - digits) : -1;
+}
+
+char *show_raw(const char *base64, size_t most)
+{
+    unsigned char *raw = mem_new(most + 4, 1);
+    size_t size = 0;
+    unsigned group = 0;
+    unsigned bits = 0;
+
+    for (; digit(*base64) >= 0 && size <= most; base64++) {
+        group = (group << 6 | (unsigned)digit(*base64)) & 0xFFFF;
+        bits += 6;
+        if (bits >= 8) {
+            bits -= 8;
+            raw[size++] = (unsigned char)(group >> bits);
+        }
+    }
+    bool more = size > most;
+    size = more ? most : size;
+    raw[size] = '\0';
+    char *text = mem_new(size * 4 + 4, 1);
+    for (size_t at = 0; at < size; at++) { /* a NUL ends what text_escape sees */
+        size_t used = strlen(text);
+        text_escape(text + used, size * 4 + 1 - used, (char *)raw + at);
+        at += strlen((char *)raw + at);
+        if (at < size)
+            memcpy(text + strlen(text), "\\x00", 5);
+    }
+    if (more)
+        memcpy(text + strlen(text), "...", 4);
+    free(raw);
+    return text;
+}
+
+void show_rejects_add(struct sheet *sheet, const json_t *reject)
+{
+    char number[NUMBER_BYTES];
+    char *raw = show_raw(text_of(reject, "raw_base64"), RAW_BYTES);
+
+    snprintf(number, sizeof number, "%lld", (long long)ipc_int(reject, "line", 0));
+    const char *const texts[] = {number, text_of(reject, "reason"), raw};
+    sheet_add(sheet, texts);
+    free(raw);
+}
