@@ -16,6 +16,8 @@ endif
 
 VERSION := 0.1.0
 PYTHON := /usr/bin/python3
+# make V=1 shows every command
+Q := $(if $(V),,@)
 
 FOLDERS := base conf csv ipc db supervisor worker ctl
 PROGRAMS := $(addprefix $(BUILD)/,uploaderd uploader-worker uploadctl)
@@ -63,15 +65,19 @@ packages-%:
 # ---- building ----
 
 $(BUILD)/uploaderd: $(call parts,$(uploaderd_parts))
-	$(CC) $(CFLAGS) $(EXTRA) $(LINK_HARDENING) -o $@ $^ $(uploaderd_libs)
+	@echo "  LD $@"
+	$(Q)$(CC) $(CFLAGS) $(EXTRA) $(LINK_HARDENING) -o $@ $^ $(uploaderd_libs)
 $(BUILD)/uploader-worker: $(call parts,$(worker_parts))
-	$(CC) $(CFLAGS) $(EXTRA) $(LINK_HARDENING) -o $@ $^ $(worker_libs)
+	@echo "  LD $@"
+	$(Q)$(CC) $(CFLAGS) $(EXTRA) $(LINK_HARDENING) -o $@ $^ $(worker_libs)
 $(BUILD)/uploadctl: $(call parts,$(uploadctl_parts))
-	$(CC) $(CFLAGS) $(EXTRA) $(LINK_HARDENING) -o $@ $^ $(uploadctl_libs)
+	@echo "  LD $@"
+	$(Q)$(CC) $(CFLAGS) $(EXTRA) $(LINK_HARDENING) -o $@ $^ $(uploadctl_libs)
 
 $(BUILD)/obj/%.o: %.c Makefile | $(BUILD)/gen/sql.inc
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "  CC $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/gen/sql.inc: db/sql/embed $(wildcard db/sql/*.sql db/sql/migrations/*.sql)
 	@mkdir -p $(@D)
@@ -81,12 +87,15 @@ LIBRARY = $(call not_main,$(call parts,$(FOLDERS)))
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(all_libs)
+	@echo "  LD $@"
+	$(Q)$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(all_libs)
 $(BUILD)/tests/csvdump: $(BUILD)/obj/tests/csv/csvdump.o $(call parts,csv base)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(shell pkg-config --libs jansson libxxhash) -lcsv
+	@echo "  LD $@"
+	$(Q)$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(shell pkg-config --libs jansson libxxhash) -lcsv
 $(BUILD)/print-docs: $(BUILD)/obj/docs/print.o $(LIBRARY)
-	$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(all_libs)
+	@echo "  LD $@"
+	$(Q)$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(all_libs)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 .SECONDARY:
