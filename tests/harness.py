@@ -13,7 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import checker
 import psycopg2
+
+csv.field_size_limit(1 << 30)
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path(os.environ.get("UPLOADER_BUILD", ROOT / "build/test"))
@@ -363,29 +366,13 @@ def records_of(path):
         return [(i, r[name], r[email]) for i, r in enumerate(records, 1)]
 
 
-def check_exact(service, tracker):
-    """Musts 1 and 2 for one tracker, from the database alone: an unbroken chain of checkpoints, and
-    rows and rejects that are exactly records 1..n. Answers the tracker's row."""
-    sql = service.sql
-    status, = sql.run("SELECT status FROM uploader.file_tracker WHERE id = %s", tracker)[0]
-    chain = sql.run(
-        "SELECT chunk_no, first_line, last_line, start_offset, end_offset, row_count, reject_count,"
-        " final FROM uploader.file_checkpoint WHERE file_tracker_id = %s ORDER BY chunk_no", tracker
-    )
-    line, offset = 0, 0
-    for number, (chunk_no, first, last, start, end, rows, rejects, final) in enumerate(chain, 1):
-        assert chunk_no == number and first == line + 1 and start == offset, chain
-        assert last - first + 1 == rows + rejects, chain
-        assert not final or number == len(chain), chain
-        line, offset = last, end
-    lines = sql.run(
-        "SELECT line_no FROM (SELECT line_no FROM uploader.file_data WHERE file_tracker_id = %s"
-        " UNION ALL SELECT line_no FROM uploader.file_reject WHERE file_tracker_id = %s) AS l"
-        " ORDER BY line_no", tracker, tracker
-    )
-    assert [n for n, in lines] == list(range(1, line + 1)), (status, len(lines), line)
-    if status == "PROCESSED":
-        assert chain and chain[-1][-1], "PROCESSED without its final checkpoint"
-    if status == "STOPPED":
-        assert not chain and not lines, "STOPPED with something left"
-    return status
+def check_exact(service, tracker, with_file=False):
+    """The musts for one tracker, by the checker, in one snapshot; answers its status. With the file
+    also that rows and rejects are its records, byte by byte."""
+    connection = psycopg2.connect(service.cluster.conninfo(service.database))
+    try:
+        wrong = checker.Checker(connection).check({tracker}, with_file)
+    finally:
+        connection.close()
+    assert not wrong, "\n".join(wrong[:20])
+    return service.sql.value("SELECT status FROM uploader.file_tracker WHERE id = %s", tracker)

@@ -6,7 +6,7 @@ import os
 import pytest
 from harness import check_exact, records_of, wait_until
 
-MANY = 200_000  # records that take some seconds in chunks of 4 KiB
+MANY = 60_000  # records that take some seconds in chunks of 4 KiB
 
 
 @pytest.fixture

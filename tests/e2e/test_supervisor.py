@@ -51,7 +51,7 @@ def test_starts_and_answers_while_the_database_is_away(new_service, own_cluster)
 def test_kill_while_the_database_is_away(new_service, own_cluster):
     """The process is killed at once, the command is not acknowledged, KILLED is recorded later."""
     service = new_service(cluster=own_cluster, upload={"chunk_bytes": "4K"}).start()
-    path = service.people(count=200_000)
+    path = service.people(count=60_000)
     tracker = service.ok("upload", path, "--json").json["id"]
     wait_until(lambda: service.status(path)["rows"] > 0, "the first rows")
     # the server's processes stand still: nobody notices yet that it is away
@@ -105,7 +105,7 @@ def test_a_stale_socket_is_replaced(service):
 
 def test_another_name_touches_nothing_but_by_command(new_service):
     one = new_service(upload={"chunk_bytes": "4K"}, supervisor={"resume": "no"}).start()
-    path = one.people(count=200_000)
+    path = one.people(count=60_000)
     tracker = one.ok("upload", path, "--json").json["id"]
     wait_until(lambda: one.status(path)["rows"] > 0, "the first rows")
     two = new_service(database=one.database)
@@ -133,7 +133,7 @@ def test_another_name_touches_nothing_but_by_command(new_service):
 
 def test_stop_of_a_lost_host_takes_over(new_service):
     one = new_service(upload={"chunk_bytes": "4K"}).start()
-    path = one.people(count=200_000)
+    path = one.people(count=60_000)
     tracker = one.ok("upload", path, "--json").json["id"]
     wait_until(lambda: one.status(path)["rows"] > 0, "the first rows")
     two = new_service(database=one.database).start()

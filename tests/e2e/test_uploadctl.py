@@ -37,7 +37,7 @@ def filled(cluster):
     service = harness.Service(cluster, upload={"chunk_bytes": "4K"}).start()
     service.ok("upload", "--wait", service.people("good.csv", 500))
     service.ok("upload", "--wait", service.people("some.csv", 500, bad=[150, 300]), code=3)
-    service.people("big.csv", 200_000)
+    service.people("big.csv", 60_000)
     service.ok("upload", "big.csv")
     wait_until(lambda: service.status("big.csv")["rows"] > 0, "the first rows")
     service.ok("kill", "big.csv")
@@ -124,7 +124,7 @@ def test_every_hint_that_names_a_command_works(filled):
 
 
 def test_texts_say_what_was_kept(service):
-    path = service.people("big.csv", 200_000)
+    path = service.people("big.csv", 60_000)
     service.ok("upload", path)
     wait_until(lambda: service.status(path)["rows"] > 0, "the first rows")
     answer = service.ok("kill", path).out
@@ -199,7 +199,7 @@ def test_wait_timeout(new_service):
 
 @pytest.mark.parametrize("command", ["kill", "stop"])
 def test_who_waits_is_told_that_somebody_interrupted_it(service, command):
-    path = service.people(count=200_000)
+    path = service.people(count=60_000)
     waiting = service.ctl_start("upload", "--wait", path, "--json")
     wait_until(lambda: service.ctl("status", path).code == 0 and service.status(path)["rows"] > 0,
                "the first rows")
