@@ -181,7 +181,7 @@ int refusal_open(const char *path, const char *folder, int errnum, struct error 
         error_system(err, ERR_FILE_READ, errnum, "could not open \"%s\"", path);
         return error_hint(err, "The service needs the system call openat2: Linux 5.6 or later, and "
                                "a container that does not forbid it.");
-    default:
+    default: /* allowed: a mode is no enum */
         return error_system(err, ERR_FILE_READ, errnum, "could not open \"%s\"", path);
     }
 }

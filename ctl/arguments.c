@@ -84,24 +84,24 @@ static int take(struct arguments *arguments, const struct command_option *option
     void *to = (char *)arguments + option->offset;
 
     switch (option->type) {
-    case OPTION_FLAG:
+    case TAKES_FLAG:
         *(bool *)to = true;
         return 0;
-    case OPTION_TEXT:
+    case TAKES_TEXT:
         *(const char **)to = value;
         return value[0] ? 0 : bad_value(option, value, "something", err);
-    case OPTION_STATUS:
+    case TAKES_STATUS:
         *(const char **)to = status_of(value);
         return *(const char **)to ? 0
                                   : bad_value(option, value,
                                               "INITIALIZING, PROCESSING, STOPPED, KILLED, FAILED "
                                               "or PROCESSED",
                                               err);
-    case OPTION_COUNT:
+    case TAKES_COUNT:
         return text_to_int64(value, 1, INT64_MAX, to)
                    ? 0
                    : bad_value(option, value, "a number from 1", err);
-    case OPTION_TIME:
+    case TAKES_TIME:
         return units_parse_ms(value, to)
                    ? 0
                    : bad_value(option, value, "a time such as 500ms, 30s, 5m or 1h", err);
@@ -166,8 +166,10 @@ static int find_command(struct arguments *arguments, struct error *err)
         return 0;
     }
     arguments->command = name ? command_find(name) : NULL;
-    if (!arguments->command)
-        return no_command(name, err);
+    if (!arguments->command) {
+        no_command(name, err);
+        return -ERR_USAGE;
+    }
     arguments->operands++;
     arguments->count--;
     return 0;

@@ -43,7 +43,7 @@ struct command {
 
 extern const struct command commands[COMMAND_COUNT];
 
-enum option_type { OPTION_FLAG, OPTION_TEXT, OPTION_STATUS, OPTION_COUNT, OPTION_TIME };
+enum option_takes { TAKES_FLAG, TAKES_TEXT, TAKES_STATUS, TAKES_COUNT, TAKES_TIME };
 
 /* Commands that take an option, as bits. */
 #define ON(command) (1u << (command))
@@ -53,7 +53,7 @@ struct command_option {
     const char *name;
     char letter;          /* its short form, or 0 */
     const char *argument; /* its name in help; NULL: none */
-    enum option_type type;
+    enum option_takes type;
     size_t offset; /* of its value in struct arguments */
     unsigned on;
     const char *what;

@@ -38,18 +38,6 @@ static char *option_text(const struct command_option *option)
                       option->argument ? option->argument : "");
 }
 
-static void print_options(FILE *out, size_t command, bool of_all)
-{
-    for (size_t i = 0; i < command_option_count; i++) {
-        const struct command_option *option = &command_options[i];
-        if ((option->on == ON_ALL) != of_all || !(option->on & ON(command)))
-            continue;
-        char *text = option_text(option);
-        fprintf(out, "  %-16s %s\n", text, option->what);
-        free(text);
-    }
-}
-
 /* Words of a text within 78 columns, each line behind `indent` blanks; the first one is begun. */
 static void print_wrapped(FILE *out, const char *text, int indent)
 {
@@ -72,6 +60,19 @@ static void print_wrapped(FILE *out, const char *text, int indent)
         }
     }
     fputc('\n', out);
+}
+
+static void print_options(FILE *out, size_t command, bool of_all)
+{
+    for (size_t i = 0; i < command_option_count; i++) {
+        const struct command_option *option = &command_options[i];
+        if ((option->on == ON_ALL) != of_all || !(option->on & ON(command)))
+            continue;
+        char *text = option_text(option);
+        fprintf(out, "  %-16s ", text);
+        print_wrapped(out, option->what, 19);
+        free(text);
+    }
 }
 
 void commands_print_help(FILE *out)
@@ -191,10 +192,10 @@ static void print_json(const struct command *command)
     size_t size = 0;
     FILE *memory = open_memstream(&text, &size);
 
-    if (!memory)
+    if (memory)
+        print(memory, command);
+    if (!memory || fclose(memory) != 0)
         log_fatal("no memory");
-    print(memory, command);
-    fclose(memory);
     json_t *object = json_pack("{s:s}", "help", text);
     free(text);
     output_json(object);

@@ -40,9 +40,8 @@ static size_t scale(char out[NUMBER_BYTES], int64_t n, bool fine)
         i++;
     }
     int64_t whole = n / unit;
-    int64_t tenth = unit > 1 ? n % unit / (unit / 10) : 0;
-    if (unit > 1 && whole < (fine ? 100 : 10))
-        snprintf(out, NUMBER_BYTES, "%" PRId64 ".%" PRId64, whole, tenth);
+    if (i > 0 && whole < (fine ? 100 : 10))
+        snprintf(out, NUMBER_BYTES, "%" PRId64 ".%d", whole, (int)(n / (unit / 10) % 10));
     else
         snprintf(out, NUMBER_BYTES, "%" PRId64, whole);
     return i;

@@ -19,9 +19,10 @@ void output_json(const json_t *object)
 {
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS));
 
-    if (!text)
+    if (text)
+        puts(text);
+    else
         log_fatal("an object could not be encoded");
-    puts(text);
     free(text);
     output_flush();
 }

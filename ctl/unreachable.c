@@ -38,20 +38,26 @@ static int no_one_listens(const char *socket, struct error *err)
     return error_hint(err, "Start uploaderd again: it replaces the socket.");
 }
 
-static const char *user_name(uid_t uid, char number[32])
+#define NAME_BYTES 64
+
+static void user_name(char out[NAME_BYTES], uid_t uid)
 {
     const struct passwd *user = getpwuid(uid);
 
-    snprintf(number, 32, "%u", (unsigned)uid);
-    return user ? user->pw_name : number;
+    if (user)
+        snprintf(out, NAME_BYTES, "%s", user->pw_name);
+    else
+        snprintf(out, NAME_BYTES, "%u", (unsigned)uid);
 }
 
-static const char *group_name(gid_t gid, char number[32])
+static void group_name(char out[NAME_BYTES], gid_t gid)
 {
     const struct group *group = getgrgid(gid);
 
-    snprintf(number, 32, "%u", (unsigned)gid);
-    return group ? group->gr_name : number;
+    if (group)
+        snprintf(out, NAME_BYTES, "%s", group->gr_name);
+    else
+        snprintf(out, NAME_BYTES, "%u", (unsigned)gid);
 }
 
 /* What keeps the user out: the socket, or the first folder above it that may not be entered. The
@@ -70,26 +76,38 @@ static char *barrier(const char *socket)
     return path;
 }
 
+/* A folder is entered by its x, a socket connected to by its w. */
+static void explain(const char *path, bool folder, const struct stat *st, struct error *err)
+{
+    mode_t way_of_group = folder ? S_IXGRP : S_IWGRP;
+    char *word = named_word(path);
+    char me[NAME_BYTES];
+    char user[NAME_BYTES];
+    char group[NAME_BYTES];
+
+    user_name(me, geteuid());
+    user_name(user, st->st_uid);
+    group_name(group, st->st_gid);
+    error_detail(err, "You are %s; %s belongs to user %s and group %s, with mode %04o.", me,
+                 folder ? path : "it", user, group, (unsigned)st->st_mode & 07777);
+    if (st->st_mode & way_of_group && st->st_gid != 0)
+        error_hint(err, "Become a member of the group %s. Its rights are in: ls -ld %s", group,
+                   word);
+    else
+        error_hint(err, "Do it as user %s. The rights are in: ls -ld %s", user, word);
+    free(word);
+}
+
 static int no_permission(const char *socket, struct error *err)
 {
     char *path = barrier(socket);
-    char *word = named_word(path);
-    bool folder = strcmp(path, socket) != 0;
-    char numbers[3][32];
     struct stat st;
 
     error_set(err, ERR_NO_SUPERVISOR, "no permission to connect to the socket \"%s\"", socket);
-    if (stat(path, &st) == 0) {
-        error_detail(err, "You are %s; %s belongs to user %s and group %s, with mode %04o.",
-                     user_name(geteuid(), numbers[0]), folder ? path : "it",
-                     user_name(st.st_uid, numbers[1]), group_name(st.st_gid, numbers[2]),
-                     (unsigned)st.st_mode & 07777);
-        error_hint(err, "Be a member of the group %s. See: ls -ld %s",
-                   group_name(st.st_gid, numbers[2]), word);
-    } else {
-        error_hint(err, "See: ls -ld %s", word);
-    }
-    free(word);
+    if (stat(path, &st) == 0)
+        explain(path, strcmp(path, socket) != 0, &st, err);
+    else
+        error_hint(err, "Do it as a user who may enter the folder of the socket.");
     free(path);
     return -ERR_NO_SUPERVISOR;
 }

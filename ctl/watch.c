@@ -86,10 +86,9 @@ static void hear_upload(struct watch *watch, json_t *upload)
 {
     int64_t id = ipc_int(upload, "id", 0);
     size_t at = place_of(watch, id);
-    struct watched *one = at < watch->count ? &watch->list[at] : NULL;
+    bool known = at < watch->count && ipc_int(watch->list[at].upload, "id", 0) == id;
+    struct watched *one = known ? &watch->list[at] : insert(watch, at);
 
-    if (!one || ipc_int(one->upload, "id", 0) != id)
-        one = insert(watch, at);
     one->seen = true;
     one->progress = in_progress(upload);
     if (one->upload && json_equal(one->upload, upload))
