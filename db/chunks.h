@@ -39,7 +39,8 @@ typedef void (*on_flag)(void *arg, bool yes, const struct db_error *err);
 void target_needs_one_lane(struct db_conn *conn, on_flag answer, void *arg);
 
 /* BEGIN (read committed), SET LOCAL synchronous_commit = off unless `synchronous`, SET LOCAL
- * lock_timeout, and a look at the epoch without a lock: DB_FENCED when it has moved on. */
+ * lock_timeout, and a look at the epoch without a lock: DB_FENCED when it has moved on. After that,
+ * or after a failure of what follows in the transaction, chunk_rollback ends it. */
 void chunk_begin(struct db_conn *conn, const struct claim *claim, bool synchronous,
                  int64_t lock_timeout_ms, on_chunk_done answer, void *arg);
 
@@ -58,7 +59,8 @@ bool copy_full(const struct db_conn *conn);
 typedef void (*on_drained)(void *arg);
 void copy_when_drained(struct db_conn *conn, on_drained drained, void *arg);
 
-/* The server has already failed the COPY: end it, to hear why. */
+/* The server has already failed the COPY, or the connection is lost: end it (with a reason to
+ * abort, which then is not the one that is answered), to hear why. */
 bool copy_broken(const struct db_conn *conn);
 
 /* Ends the COPY (aborts it when `abort_reason` is not NULL: answered with an error) and answers the
@@ -66,7 +68,9 @@ bool copy_broken(const struct db_conn *conn);
 typedef void (*on_copied)(void *arg, int64_t rows, const struct db_error *err);
 void copy_end(struct db_conn *conn, const char *abort_reason, on_copied answer, void *arg);
 
-/* SELECT gate(...); COMMIT in one string. DB_FENCED when the gate refuses. DB_LOST: in doubt. */
+/* SELECT gate(...); COMMIT in one string. DB_FENCED when the gate refuses. DB_LOST: in doubt. Not
+ * sent, and answered with the error before it, when the transaction of chunk_begin is not open or
+ * failed. */
 void chunk_commit(struct db_conn *conn, const struct claim *claim,
                   const struct checkpoint *checkpoint, on_chunk_done answer, void *arg);
 

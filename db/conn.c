@@ -42,12 +42,13 @@ void conn_lose(struct db_conn *conn, const struct db_error *err)
     if (conn->lost || conn->closed)
         return;
     conn->lost = true;
-    if (conn->last_words.meaning == DB_LOST)
-        conn->loss = conn->last_words;
-    else if (err)
+    if (err)
         conn->loss = *err;
     else
         failure_of_conn(&conn->loss, conn->pg);
+    copy_hear_out(conn);
+    if (conn->last_words.meaning == DB_LOST)
+        conn->loss = conn->last_words;
     conn_later(conn);
 }
 
@@ -112,19 +113,18 @@ void conn_later(struct db_conn *conn)
         uv_timer_start(&conn->later, on_later, 0, 0);
 }
 
+/* Whether something is to be sent when the socket has room. In a COPY libpq has nothing left. */
+static bool has_to_send(struct db_conn *conn)
+{
+    return conn->copying.open ? conn->copying.size > 0 : PQflush(conn->pg) == 1;
+}
+
 void conn_watch(struct db_conn *conn)
 {
-    int events = UV_READABLE;
-
     if (!conn->pg || conn->lost)
         return;
+    int events = UV_READABLE | (has_to_send(conn) ? UV_WRITABLE : 0);
     if (PQstatus(conn->pg) == CONNECTION_BAD || PQsocket(conn->pg) < 0) {
-        conn_lose(conn, NULL);
-        return;
-    }
-    if (PQflush(conn->pg) == 1)
-        events |= UV_WRITABLE;
-    if (PQsocket(conn->pg) < 0) {
         conn_lose(conn, NULL);
         return;
     }
@@ -226,6 +226,7 @@ static void on_closed(uv_handle_t *handle)
 {
     struct db_conn *conn = handle->data;
 
+    free(conn->copying.data);
     free(conn->schema);
     free(conn);
 }

@@ -52,8 +52,8 @@ int db_conn_backend_pid(const struct db_conn *conn);
  * password in it, for a worker. The caller frees, and logs it never. NULL when not connected. */
 char *db_conn_conninfo(const struct db_conn *conn);
 
-/* Is a server there at all (PQping: tells a starting server from an absent one)? Blocking: for the
- * thread pool. */
+/* Does a server accept connections (PQping)? One that is absent, starting or shutting down does
+ * not. Blocking: for the thread pool. */
 bool db_server_answers(const char *conninfo);
 
 #endif

@@ -1,17 +1,26 @@
 /* SPDX-License-Identifier: PostgreSQL */
-/* COPY into the target. libpq's buffer grows without bound before it pushes back, and it does not
- * say how much is in it; so what has been put since the buffer was last seen empty is counted, and
- * more than PENDING_BYTES of that is full. While it is full the kernel's buffer still feeds the
- * server, so that waiting until libpq's is empty leaves no gap. */
+/* COPY into the target, in its own words to libpq. Left to itself, libpq takes whatever it is
+ * given: its buffer grows without bound when the server does not read. And when a send would block,
+ * it reads, and keeps what it read unseen until the COPY is ended: the loop would never hear that
+ * the server has failed it. So what waits for the server waits here, where it is counted, and libpq
+ * gets one slice at a time, only while the socket has room for it; then no send of its ever blocks.
+ */
 #include "base/mem.h"
 #include "base/text.h"
+#include "db/failure.h"
 #include "db/session.h"
 
-#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define PENDING_BYTES ((size_t)256 * 1024)
+/* More than FULL_BYTES waiting is full; it has drained when the half is left. Meanwhile the
+ * kernel's buffer feeds the server. */
+#define FULL_BYTES ((size_t)256 * 1024)
+
+/* With the header of its message two of libpq's 8 KiB, so that nothing stays behind in its buffer.
+ * A socket that poll() calls writable has room for more than that. */
+#define SLICE_BYTES ((size_t)16384 - 5)
 
 struct begun {
     on_chunk_done answer;
@@ -37,52 +46,63 @@ void copy_begin(struct db_conn *conn, enum copy_target target, on_chunk_done ans
     query_send_copy(conn, statements[target], on_begun, &begun, sizeof begun);
 }
 
-/* Takes note of what libpq could send; true when nothing is left in its buffer. */
-static bool flush(struct db_conn *conn)
+/* Is there room for a slice? What has arrived is looked at first: a server that has something to
+ * say has ended the COPY, as a rule. */
+static bool has_room(struct db_conn *conn)
 {
-    if (PQflush(conn->pg) != 0)
-        return false; /* conn_watch sees whether it failed */
-    conn->copying.pending_bytes = 0;
-    return true;
+    struct pollfd socket = {.fd = PQsocket(conn->pg), .events = POLLIN | POLLOUT};
+
+    if (poll(&socket, 1, 0) < 0)
+        return false;
+    if (socket.revents & ~POLLOUT)
+        conn_take_in(conn);
+    return !conn->lost && !conn->copying.broken && (socket.revents & POLLOUT);
 }
 
-/* What libpq reads by itself while it sends is not seen by the loop any more. */
-static bool is_readable(const struct db_conn *conn)
+/* Hands over what waits, as far as the socket takes it. */
+static void pump(struct db_conn *conn)
 {
-    struct pollfd socket = {.fd = PQsocket(conn->pg), .events = POLLIN};
+    struct copying *copying = &conn->copying;
 
-    return poll(&socket, 1, 0) > 0;
+    while (copying->size > 0 && !conn->lost && has_room(conn)) {
+        size_t slice = copying->size < SLICE_BYTES ? copying->size : SLICE_BYTES;
+        if (PQputCopyData(conn->pg, copying->data + copying->start, (int)slice) != 1 ||
+            (slice < SLICE_BYTES && PQflush(conn->pg) < 0)) {
+            conn_lose(conn, NULL);
+            break;
+        }
+        copying->start += slice;
+        copying->size -= slice;
+    }
+    if (copying->broken || conn->lost)
+        copying->size = 0; /* nobody would read it */
+    if (copying->size == 0)
+        copying->start = 0;
 }
 
 void copy_put(struct db_conn *conn, const char *data, size_t size)
 {
     struct copying *copying = &conn->copying;
 
-    while (size > 0 && copying->open && !conn->lost) {
-        int piece = size > INT_MAX / 2 ? INT_MAX / 2 : (int)size;
-        if (is_readable(conn))
-            conn_take_in(conn);
-        if (conn->lost)
-            return;
-        int rc = PQputCopyData(conn->pg, data, piece);
-        if (rc != 1) { /* 0: libpq has no memory */
-            conn_lose(conn, NULL);
-            return;
-        }
-        copying->pending_bytes += (size_t)piece;
-        data += piece;
-        size -= (size_t)piece;
-        flush(conn);
-        conn_watch(conn);
+    if (!copying->open || copying->broken || conn->lost)
+        return;
+    if (copying->start > 0 && copying->start + copying->size + size > copying->capacity) {
+        memmove(copying->data, copying->data + copying->start, copying->size);
+        copying->start = 0;
     }
+    if (copying->size + size > copying->capacity) {
+        copying->capacity = copying->size + size;
+        copying->data = mem_resize(copying->data, copying->capacity, 1);
+    }
+    memcpy(copying->data + copying->start + copying->size, data, size);
+    copying->size += size;
+    pump(conn);
+    conn_watch(conn);
 }
 
 bool copy_full(const struct db_conn *conn)
 {
-    const struct copying *copying = &conn->copying;
-
-    return copying->open && !copying->broken && !conn->lost &&
-           copying->pending_bytes > PENDING_BYTES;
+    return conn->copying.size > FULL_BYTES;
 }
 
 void copy_when_drained(struct db_conn *conn, on_drained drained, void *arg)
@@ -97,13 +117,20 @@ bool copy_broken(const struct db_conn *conn)
     return conn->lost || conn->copying.broken;
 }
 
+void copy_opened(struct db_conn *conn)
+{
+    conn->copying.open = true;
+    conn->copying.broken = false;
+    conn->copying.start = conn->copying.size = 0;
+}
+
 void copy_run(struct db_conn *conn)
 {
     struct copying *copying = &conn->copying;
 
-    if (copying->open && !conn->lost)
-        flush(conn);
-    if (copying->drained && !copy_full(conn)) {
+    if (copying->open)
+        pump(conn);
+    if (copying->drained && copying->size <= FULL_BYTES / 2) {
         on_drained drained = copying->drained;
         copying->drained = NULL;
         drained(copying->drained_arg);
@@ -112,11 +139,33 @@ void copy_run(struct db_conn *conn)
 
 bool copy_end_send(struct db_conn *conn, const char *abort_reason)
 {
-    int rc = PQputCopyEnd(conn->pg, abort_reason);
+    struct copying *copying = &conn->copying;
 
-    if (rc < 0)
+    if (abort_reason)
+        copying->size = 0;
+    pump(conn);
+    if (copying->size > 0 || conn->lost)
+        return false;
+    if (PQputCopyEnd(conn->pg, abort_reason) != 1) {
         conn_lose(conn, NULL);
-    return rc > 0;
+        return false;
+    }
+    copying->open = false;
+    return true;
+}
+
+void copy_hear_out(struct db_conn *conn)
+{
+    PGresult *result;
+
+    /* nothing is sent any more; it makes libpq parse what it has */
+    if (!conn->copying.open || PQputCopyEnd(conn->pg, "the connection is lost") != 1)
+        return;
+    while (!PQisBusy(conn->pg) && (result = PQgetResult(conn->pg))) {
+        if (failure_ends_session(result))
+            failure_of_result(&conn->last_words, result, conn->settings.schema);
+        PQclear(result);
+    }
 }
 
 struct ended {

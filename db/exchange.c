@@ -142,9 +142,7 @@ static bool collect(struct db_conn *conn, struct statement *statement)
         if (copy && statement->kind != STATEMENT_COPY)
             log_fatal("a statement began a COPY that nobody expected");
         if (copy) {
-            conn->copying.open = true;
-            conn->copying.broken = false;
-            conn->copying.pending_bytes = 0;
+            copy_opened(conn);
             return true;
         }
     }
@@ -184,8 +182,6 @@ static void finish(struct db_conn *conn, struct statement *statement)
 {
     struct db_error err;
 
-    if (statement->kind == STATEMENT_COPY_END)
-        conn->copying.open = false;
     if (judge(conn, statement, &err)) {
         answer(conn, NULL);
         return;

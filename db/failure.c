@@ -62,8 +62,8 @@ bool failure_ends_session(const PGresult *result)
 
     if (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
         return true;
-    /* said as a warning to all sessions when one has crashed */
-    return sqlstate && strcmp(sqlstate, "57P02") == 0;
+    /* said as a warning when another session has crashed, and at an immediate shutdown */
+    return sqlstate && (strcmp(sqlstate, "57P01") == 0 || strcmp(sqlstate, "57P02") == 0);
 }
 
 void failure_of_result(struct db_error *err, const PGresult *result, const char *own_schema)

@@ -28,8 +28,10 @@ typedef void (*on_guard)(void *arg, int holder, const char *holder_name,
 void guard_take(struct db_conn *conn, const char *owner, on_guard answer, void *arg);
 
 /* Terminates backends of this owner's name in this database whose start is not `start` (field by
- * field), and answers how many were there: the caller asks again until it is 0. Those of another
- * database role are counted, but cannot be terminated: they are to end by themselves. */
+ * field), or that are the supervisor's own (tracker 0) and have another application_name than
+ * `conn`: connections that it has lost. Answers how many were there: the caller asks again until it
+ * is 0. Those of another database role are counted, but cannot be terminated: they are to end by
+ * themselves. */
 typedef void (*on_count)(void *arg, int64_t count, const struct db_error *err);
 void earlier_life_terminate(struct db_conn *conn, const char *owner, const char *start,
                             on_count answer, void *arg);

@@ -26,10 +26,12 @@ struct statement {
 };
 
 struct copying {
-    bool open;            /* the server takes rows */
-    bool broken;          /* it said something while it should only listen */
-    size_t pending_bytes; /* at most so many are in libpq's buffer */
-    on_drained drained;   /* NULL: nobody waits */
+    bool open;          /* the server takes rows */
+    bool broken;        /* it said something while it should only listen */
+    char *data;         /* what waits for it */
+    size_t start, size; /* the part of `data` that does */
+    size_t capacity;
+    on_drained drained; /* NULL: nobody waits */
     void *drained_arg;
 };
 
@@ -88,11 +90,17 @@ void statements_run(struct db_conn *conn);
 /* exchange.c: answers all that are in the queue now with conn->loss. As above for callbacks. */
 void statements_lose(struct db_conn *conn);
 
-/* copy.c: what a turn of the loop means for a COPY: flushes, and calls `drained`. */
+/* copy.c: the server takes rows now. */
+void copy_opened(struct db_conn *conn);
+
+/* copy.c: what a turn of the loop means for a COPY: hands over more, and calls `drained`. */
 void copy_run(struct db_conn *conn);
 
-/* copy.c: sends the end of the COPY, aborted for `abort_reason` unless that is NULL. False: it has
- * to wait for room, or the connection is lost. */
+/* copy.c: of a connection that is lost in a COPY: what the server said last. */
+void copy_hear_out(struct db_conn *conn);
+
+/* copy.c: sends the end of the COPY, aborted for `abort_reason` unless that is NULL. False: rows
+ * still wait before it, or the connection is lost. */
 bool copy_end_send(struct db_conn *conn, const char *abort_reason);
 
 #endif

@@ -17,14 +17,14 @@
 --
 -- The UPDATE waits for a backend that has passed the gate and is still committing. What its own
 -- snapshot showed of the checkpoints may be stale after that wait: so the recovery point is read by
--- a SELECT behind it, which has a snapshot of its own (read committed) while the row is still locked.
+-- a SELECT behind it, which has a snapshot of its own (read committed) while the row is locked.
 --
 -- $24 and $25 do look at the older snapshot. They can err to one side only, and refuse: a final
 -- checkpoint that came meanwhile is not seen, chunks that a rollback has taken out meanwhile are.
 -- That a final one has gone again, or that a chunk has come while a stop is wanted, takes a new
 -- epoch, which the compare-and-swap would have met. Both are sent after a fence anyway.
 --
--- The event's from_status comes from the older snapshot on purpose: it is the row before the change.
+-- The event's from_status comes from the older snapshot on purpose: the row before the change.
 --
 -- mode: string
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
