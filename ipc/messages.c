@@ -2,6 +2,7 @@
 #include "ipc/messages.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -219,10 +220,16 @@ bool ipc_bool(const json_t *message, const char *field)
     return json_is_true(json_object_get(message, field));
 }
 
+/* A message that quotes what it was given may be no UTF-8, or cut within a character. */
 static json_t *text_or_null(const char *text)
 {
-    json_t *json = text[0] ? json_string(text) : NULL;
-    return json ? json : json_null();
+    char escaped[sizeof(struct error)];
+    json_t *json = text[0] ? json_string(text) : json_null();
+
+    if (json)
+        return json;
+    text_escape(escaped, sizeof escaped, text);
+    return json_string(escaped);
 }
 
 json_t *ipc_error_json(const struct error *err)

@@ -16,7 +16,7 @@ struct ipc_stream {
     void *arg;
     char *in; /* the frame that is arriving */
     size_t in_size, in_capacity, max_bytes;
-    size_t scanned; /* of `in`: has no newline up to here */
+    size_t scanned;                                  /* of `in`: has no newline up to here */
     bool ended, gone, closing, dispatching, reading; /* ended: reads no more; gone: nobody reads */
 };
 
@@ -97,6 +97,14 @@ static bool dispatch(struct ipc_stream *stream, const char *text, size_t size)
     return !stream->ended && !stream->closing;
 }
 
+static void too_long(struct ipc_stream *stream)
+{
+    struct error err;
+
+    error_set(&err, ERR_PROTOCOL, "a frame is longer than %zu bytes", stream->max_bytes);
+    end(stream, &err);
+}
+
 static void dispatch_all(struct ipc_stream *stream)
 {
     size_t start = 0;
@@ -109,6 +117,10 @@ static void dispatch_all(struct ipc_stream *stream)
         size_t length = (size_t)(newline - (stream->in + start));
         size_t next = start + length + 1;
         stream->scanned = next;
+        if (length >= stream->max_bytes) {
+            too_long(stream);
+            return;
+        }
         alive = dispatch(stream, stream->in + start, length);
         start = next;
     }
@@ -117,11 +129,8 @@ static void dispatch_all(struct ipc_stream *stream)
     stream->in_size -= start;
     memmove(stream->in, stream->in + start, stream->in_size);
     stream->scanned = stream->reading ? stream->in_size : 0;
-    if (stream->scanned > stream->max_bytes) {
-        struct error err;
-        error_set(&err, ERR_PROTOCOL, "a frame is longer than %zu bytes", stream->max_bytes);
-        end(stream, &err);
-    }
+    if (stream->scanned >= stream->max_bytes)
+        too_long(stream);
 }
 
 static void read_frames(struct ipc_stream *stream)

@@ -4,7 +4,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "db/trackers.h"
 #include "ipc/messages.h"
+#include "supervisor/database.h"
 #include "supervisor/requests.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/uploads.h"
@@ -23,6 +25,7 @@
 /* Between two tries of a file while the database is away. */
 #define AGAIN_MS 1000
 
+/* Asked: the database for its tracker, before it is uploaded or behind that. */
 enum item_step { ITEM_WAITS, ITEM_ASKED, ITEM_UPLOADED, ITEM_ENDED };
 
 /* One file. */
@@ -30,7 +33,7 @@ struct item {
     struct batch *batch;
     char *path, *profile;
     enum item_step step;
-    enum status status; /* as last said; STATUS_NONE: refused, or nothing known */
+    enum status status; /* as last said; STATUS_NONE: there is no tracker */
     int64_t rows, rejects;
     bool in;     /* now or before */
     bool before; /* before */
@@ -41,9 +44,10 @@ struct batch {
     bool include_stopped, stopped;
     struct item *items;
     size_t count, capacity;
-    size_t next;      /* to be begun */
-    size_t under_way; /* requests */
+    size_t next;      /* to be begun; those before it may wait to be begun again */
+    size_t under_way; /* begun, and not ended */
     size_t printed;   /* lines, in the order of the items */
+    bool reported;    /* the totals, too */
     void *known;      /* search tree of items: each file once */
     uv_timer_t *pump;
 };
@@ -133,14 +137,21 @@ static void collect(struct batch *batch)
 
 /* ---- the report ---- */
 
+/* The status, or what there is instead of one. */
+static const char *word_of(const struct item *item)
+{
+    if (item->status != STATUS_NONE)
+        return status_name(item->status);
+    return item->step == ITEM_ENDED ? "REFUSED" : "NOT_BEGUN";
+}
+
 static void print_item(const struct item *item)
 {
     char path[4 * PATH_MAX];
 
     text_escape(path, sizeof path, item->path);
-    printf("%-12s %12lld %9lld  %s\n",
-           item->status == STATUS_NONE ? "REFUSED" : status_name(item->status),
-           (long long)item->rows, (long long)item->rejects, path);
+    printf("%-12s %12lld %9lld  %s\n", word_of(item), (long long)item->rows,
+           (long long)item->rejects, path);
 }
 
 /* In the order of the items: a line waits for those before it. */
@@ -151,7 +162,7 @@ static void print_ready(struct batch *batch)
     fflush(stdout);
 }
 
-static int print_totals(const struct batch *batch)
+static int print_totals(struct batch *batch)
 {
     size_t in = 0;
     size_t before = 0;
@@ -169,40 +180,78 @@ static int print_totals(const struct batch *batch)
            batch->count, batch->count == 1 ? "" : "s", in, before, batch->count - in, rows,
            rejects);
     fflush(stdout);
+    batch->reported = true;
     if (in < batch->count)
         return EXIT_FAILED;
     return rejects > 0 ? EXIT_REJECTS : EXIT_DONE;
 }
 
-/* ---- what the requests answer ---- */
+/* ---- one file, from its last step to its first ---- */
 
 static void pump_later(struct batch *batch, int64_t ms);
 
 static void item_ended(struct item *item)
 {
     item->step = ITEM_ENDED;
+    item->batch->under_way--;
     print_ready(item->batch);
     pump_later(item->batch, 0);
 }
 
-static void item_refused(struct item *item, const struct error *err)
+/* The database is away: from the beginning, once more. */
+static void item_again(struct item *item)
 {
     struct batch *batch = item->batch;
 
-    if (err->code == ERR_DATABASE_AWAY && !batch->stopped) {
-        item->step = ITEM_WAITS;
-        if (item < &batch->items[batch->next])
-            batch->next = (size_t)(item - batch->items);
-        pump_later(batch, AGAIN_MS);
+    item->step = ITEM_WAITS;
+    batch->under_way--;
+    if (item < &batch->items[batch->next])
+        batch->next = (size_t)(item - batch->items);
+    pump_later(batch, AGAIN_MS);
+}
+
+static void item_refused(struct item *item, const struct error *err)
+{
+    log_error(0, err, "not uploaded path=%s", item->path);
+    item_ended(item);
+}
+
+static void take_row(struct item *item, const struct tracker *row)
+{
+    item->status = row->status;
+    item->rows = row->rows;
+    item->rejects = row->rejects;
+}
+
+/* Unless the connections are closed before it answers: then batch_database_lost does. */
+static void ask_database(struct item *item, bool processed, on_tracker answer)
+{
+    const struct supervisor *supervisor = item->batch->supervisor;
+
+    item->step = ITEM_ASKED;
+    if (!supervisor->open)
+        item_again(item);
+    else if (processed)
+        tracker_processed(database_reads(supervisor->database), item->path, item->profile, answer,
+                          item);
+    else
+        tracker_by_upload(database_reads(supervisor->database), item->path, item->profile, answer,
+                          item);
+}
+
+/* The tracker that has the file's bytes. */
+static void on_tracker_before(void *arg, const struct tracker *row, const struct db_error *err)
+{
+    struct item *item = arg;
+
+    if (err && err->meaning == DB_LOST) {
+        item_again(item);
         return;
     }
-    item->in = item->before = err->code == ERR_ALREADY_UPLOADED;
-    if (!item->in) {
-        log_error(0, err, "not uploaded path=%s", item->path);
-        if (item->status != STATUS_STOPPED && item->status != STATUS_KILLED &&
-            item->status != STATUS_FAILED)
-            item->status = STATUS_NONE;
-    }
+    item->in = item->before = true;
+    item->status = STATUS_PROCESSED;
+    if (row)
+        take_row(item, row);
     item_ended(item);
 }
 
@@ -213,70 +262,86 @@ static void take_upload(struct item *item, const json_t *upload)
     item->rejects = ipc_int(upload, "rejects", 0);
 }
 
+/* Refused, and its tracker is as it was; that of another file, once at this path, says nothing. */
+static void item_unmoved(struct item *item, const struct error *err)
+{
+    if (err->code == ERR_DATABASE_AWAY || err->code == ERR_SHUTTING_DOWN) {
+        item_again(item);
+        return;
+    }
+    if (item->status == STATUS_PROCESSED) {
+        item->status = STATUS_NONE;
+        item->rows = item->rejects = 0;
+    }
+    item_refused(item, err);
+}
+
 static void on_uploaded(void *arg, json_t *message, bool last)
 {
     struct item *item = arg;
     const json_t *upload = json_object_get(message, "upload");
+    bool moved = upload != NULL;
     struct error err;
 
-    if (upload)
+    if (moved)
         take_upload(item, upload);
-    if (!last) {
-        json_decref(message);
+    ipc_error_parse(json_object_get(moved ? upload : message, "error"), &err);
+    json_decref(message);
+    if (!last)
         return;
-    }
-    item->batch->under_way--;
-    ipc_error_parse(json_object_get(upload ? upload : message, "error"), &err);
-    json_decref(message);
-    if (err.code != ERR_NONE && item->status != STATUS_PROCESSED) {
+    item->in = moved && item->status == STATUS_PROCESSED;
+    if (err.code == ERR_ALREADY_UPLOADED)
+        ask_database(item, true, on_tracker_before);
+    else if (!moved)
+        item_unmoved(item, &err);
+    else if (err.code != ERR_NONE)
         item_refused(item, &err);
-    } else {
-        item->in = item->status == STATUS_PROCESSED;
+    else
         item_ended(item);
-    }
-}
-
-static void ask(struct item *item, enum ipc_kind kind, on_answer answer)
-{
-    json_t *message = ipc_new(kind);
-
-    json_object_set_new(message, "ref", json_integer(0));
-    json_object_set_new(message, "file", json_string(item->path));
-    if (kind == IPC_UPLOAD) {
-        json_object_set_new(message, "profile", json_string(item->profile));
-        json_object_set_new(message, "wait", json_true());
-    }
-    item->batch->under_way++;
-    request_begin(item->batch->supervisor, kind, message, (int64_t)getuid(), answer, item);
-    json_decref(message);
 }
 
 static void upload(struct item *item)
 {
+    json_t *message = ipc_new(IPC_UPLOAD);
+
     item->step = ITEM_UPLOADED;
-    ask(item, IPC_UPLOAD, on_uploaded);
+    json_object_set_new(message, "ref", json_integer(0));
+    json_object_set_new(message, "file", json_string(item->path));
+    json_object_set_new(message, "profile", json_string(item->profile));
+    json_object_set_new(message, "wait", json_true());
+    request_begin(item->batch->supervisor, IPC_UPLOAD, message, (int64_t)getuid(), on_uploaded,
+                  item);
+    json_decref(message);
 }
 
-/* How it stands before: what was STOPPED stays so, and what is in is told with its counts. */
-static void on_status(void *arg, json_t *message, bool last)
+/* How it stands before: what was STOPPED stays so. */
+static void on_tracker_now(void *arg, const struct tracker *row, const struct db_error *err)
 {
     struct item *item = arg;
-    const json_t *found = json_object_get(message, "upload");
-    struct error err;
 
-    (void)last; /* there is one answer */
-    item->batch->under_way--;
-    bool same = found && strcmp(ipc_text(found, "profile"), item->profile) == 0;
-    if (same)
-        take_upload(item, found);
-    ipc_error_parse(json_object_get(message, "error"), &err);
-    json_decref(message);
-    if (err.code != ERR_NONE && err.code != ERR_NOT_FOUND)
-        item_refused(item, &err);
-    else if (same && item->status == STATUS_STOPPED && !item->batch->include_stopped)
+    if (row)
+        take_row(item, row);
+    if (err && err->meaning == DB_LOST)
+        item_again(item);
+    else if (err)
+        item_refused(item, &err->error);
+    else if (row && row->status == STATUS_STOPPED && !item->batch->include_stopped)
         item_ended(item);
     else
         upload(item);
+}
+
+static void begin(struct item *item)
+{
+    struct error err;
+
+    item->batch->under_way++;
+    if (text_path_is_normal(item->path)) {
+        ask_database(item, false, on_tracker_now);
+        return;
+    }
+    error_set(&err, ERR_FILE_NAME, "the name of the file is not UTF-8, or has a line break in it");
+    item_refused(item, &err);
 }
 
 /* ---- forward ---- */
@@ -285,15 +350,18 @@ static void on_pump(uv_timer_t *timer)
 {
     struct batch *batch = timer->data;
 
-    for (; !batch->stopped && batch->next < batch->count && batch->under_way < AT_ONCE;
-         batch->next++) {
-        struct item *item = &batch->items[batch->next];
-        if (item->step != ITEM_WAITS)
-            continue;
-        item->step = ITEM_ASKED;
-        ask(item, IPC_STATUS, on_status);
+    if (batch->stopped)
+        return;
+    if (!batch->supervisor->open) {
+        pump_later(batch, AGAIN_MS);
+        return;
     }
-    if (!batch->stopped && batch->printed == batch->count)
+    while (batch->next < batch->count && batch->under_way < AT_ONCE) {
+        struct item *item = &batch->items[batch->next++];
+        if (item->step == ITEM_WAITS)
+            begin(item);
+    }
+    if (batch->printed == batch->count)
         supervisor_end(batch->supervisor, print_totals(batch), "the batch is done");
 }
 
@@ -330,6 +398,14 @@ void batch_stop(struct batch *batch)
     uv_close((uv_handle_t *)batch->pump, on_pump_closed);
 }
 
+/* What came back from the upload requests is told by them; this is what the connections owed. */
+void batch_database_lost(struct batch *batch)
+{
+    for (size_t i = 0; batch && i < batch->count; i++)
+        if (batch->items[i].step == ITEM_ASKED)
+            item_again(&batch->items[i]);
+}
+
 /* As the supervisor left it. */
 static void see_to_the_end(struct item *item)
 {
@@ -338,23 +414,27 @@ static void see_to_the_end(struct item *item)
 
     if (!left || !left->row.id)
         return;
-    item->status = left->row.status;
-    item->rows = left->row.rows;
-    item->rejects = left->row.rejects;
+    take_row(item, &left->row);
+    item->in = item->status == STATUS_PROCESSED;
+}
+
+int batch_report(struct batch *batch)
+{
+    if (batch->reported)
+        return batch->supervisor->exit_code;
+    for (; batch->printed < batch->count; batch->printed++) {
+        struct item *item = &batch->items[batch->printed];
+        if (item->step != ITEM_ENDED)
+            see_to_the_end(item);
+        print_item(item);
+    }
+    return print_totals(batch);
 }
 
 void batch_free(struct batch *batch)
 {
     if (!batch)
         return;
-    bool cut_short = batch->printed < batch->count;
-    for (size_t i = batch->printed; i < batch->count; i++) {
-        if (batch->items[i].step != ITEM_ENDED)
-            see_to_the_end(&batch->items[i]);
-        print_item(&batch->items[i]);
-    }
-    if (cut_short)
-        print_totals(batch);
     for (size_t i = 0; i < batch->count; i++) {
         free(batch->items[i].path);
         free(batch->items[i].profile);

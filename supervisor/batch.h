@@ -10,16 +10,23 @@ struct batch;
 struct supervisor;
 
 /* Expands the patterns (one that matches nothing is a warning), and begins in the next turn of the
- * loop. What was STOPPED stays so, unless `include_stopped`. When all files have their line it ends
- * the supervisor: EXIT_DONE when all are in, EXIT_REJECTS with rejects, EXIT_FAILED otherwise;
- * EXIT_USAGE when there is no section. While the database is away it waits. */
+ * loop. What was STOPPED stays so, unless `include_stopped`. When all files have their line it
+ * prints the totals and ends the supervisor. While the database is away it waits, for as long as it
+ * takes. */
 struct batch *batch_new(struct supervisor *supervisor, bool include_stopped);
+
+/* The connections are closed: what was asked of them is asked again. NULL is allowed. */
+void batch_database_lost(struct batch *batch);
 
 /* The supervisor ends: no further file is begun. NULL is allowed. */
 void batch_stop(struct batch *batch);
 
-/* After the loop has ended, before the uploads are freed: prints what has no line yet as it is, and
- * the totals. NULL is allowed. */
+/* At the end, before the uploads are freed: prints what has no line yet as it is, and the totals,
+ * unless they are printed. EXIT_DONE when all files are in (now or before), EXIT_REJECTS when some
+ * have rejects, EXIT_FAILED when one is not in. */
+int batch_report(struct batch *batch);
+
+/* After the loop has ended, before the requests are freed. NULL is allowed. */
 void batch_free(struct batch *batch);
 
 #endif

@@ -1,42 +1,47 @@
 /* SPDX-License-Identifier: PostgreSQL */
-/* The steps from nothing to usable, in this file's order: connected, session checked, name taken,
- * earlier life ended, schema there, recovered (once in a life), open. */
+/* The steps from nothing to usable, from the end of this file to its middle: connected, session
+ * checked, name taken, earlier life ended, schema there, recovered (once in a life), open. Both
+ * connections are made and lost together; nothing else but time brings them back. */
 #include "supervisor/database.h"
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/pause.h"
 #include "db/recovery.h"
 #include "supervisor/place.h"
+#include "supervisor/recovery.h"
 #include "supervisor/supervisor.h"
-#include "supervisor/uploads.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_LAST_MS 5000
 #define AGAIN_MS 500 /* between two looks at something that is to go away */
 #define NAME_PATIENCE_MS 10000
+#define LIFE_PATIENCE_MS 5000
 #define WATCH_MS 500
 #define FENCE_PATIENCE_MS 1000 /* a fence that waits longer for a lock has its blocker ended */
 #define FOREIGN_LOG_MS 60000
 
 struct database {
     struct supervisor *supervisor;
+    struct recovery *recovery;
     struct db_conn *reads, *fences;
     char *application_name;
+    int64_t generation; /* of the connections: part of their name at the server */
     struct db_settings settings;
     uv_timer_t *again;                       /* the next try, or the next look */
     uv_timer_t *watch;                       /* of fences that wait */
     void (*next)(struct database *database); /* what `again` calls */
     int64_t backoff_ms;
     uint64_t name_since_ms;   /* waiting for the name; 0: not */
+    uint64_t life_since_ms;   /* waiting for the end of an earlier life; 0: not */
     uint64_t fences_since_ms; /* the fences' queue is not empty since; 0: it is */
-    uint64_t foreign_at_ms;   /* a foreign blocker was logged last */
-    size_t fencing;           /* of recovery's single fences: still to be answered */
+    uint64_t foreign_at_ms;   /* a foreign blocker was logged last; 0: never */
     bool watching;            /* blockers are being looked for */
-    bool checked_session, stopped;
+    bool life_told;           /* that it takes long */
+    bool stopped;
     struct error last; /* logged last, so that the same is not said every time */
 };
 
@@ -79,8 +84,10 @@ static void close_both(struct database *database)
     db_conn_close(database->fences);
     database->reads = database->fences = NULL;
     database->fences_since_ms = 0;
+    database->name_since_ms = database->life_since_ms = 0;
     database->watching = false;
     uv_timer_stop(database->watch);
+    recovery_database_lost(database->recovery);
 }
 
 /* The same error is said once, until another or success comes between. */
@@ -100,6 +107,7 @@ static void lose(struct database *database, const struct db_error *err)
     if (database->stopped)
         return;
     log_once(database, &err->error);
+    sd_notify(0, "STATUS=The database is away.");
     close_both(database);
     if (was_open) {
         database->backoff_ms = 0;
@@ -124,7 +132,8 @@ static void on_blockers_ended(void *arg, int terminated, int foreign, const stru
     if (terminated > 0)
         log_line(LOG_LEVEL_NOTICE, 0, "a fence waited for a lock; backends terminated count=%d",
                  terminated);
-    if (foreign != 0 && now - database->foreign_at_ms >= FOREIGN_LOG_MS) {
+    if (foreign != 0 &&
+        (!database->foreign_at_ms || now - database->foreign_at_ms >= FOREIGN_LOG_MS)) {
         database->foreign_at_ms = now;
         log_line(LOG_LEVEL_WARNING, 0,
                  "a fence waits for a lock of a backend that is not this service's pid=%d",
@@ -148,138 +157,27 @@ static void on_watch(uv_timer_t *timer)
     }
 }
 
-/* ---- recovery ---- */
-
-static void recover(struct database *database);
+/* ---- open ---- */
 
 static void be_open(struct database *database)
 {
-    struct error none;
-
-    error_clear(&none);
-    database->last = none;
+    error_clear(&database->last);
     database->backoff_ms = 0;
     database->supervisor->recovered = true;
     log_line(LOG_LEVEL_INFO, 0, "database=ready");
+    sd_notify(0, "STATUS=The database is ready.");
     supervisor_database_open(database->supervisor);
+    recovery_database_open(database->recovery);
 }
 
-/* What nobody works on: a stop or a final chunk is seen to the end; what was interrupted goes on,
- * if the configuration says so. */
-static void take_up(struct database *database, const struct tracker *trackers, size_t count)
-{
-    struct supervisor *supervisor = database->supervisor;
-
-    for (size_t i = 0; i < count && supervisor->open; i++) {
-        const struct tracker *row = &trackers[i];
-        if (row->status == STATUS_KILLED && !supervisor->conf.resume)
-            continue;
-        if (uploads_by_id(supervisor->uploads, row->id))
-            continue;
-        struct upload *upload = uploads_add(supervisor->uploads, row->path, row->profile, row);
-        if (upload->state == ST_INTERRUPTED)
-            upload_resume(upload);
-    }
-}
-
-static void on_read_again(void *arg, const struct tracker *trackers, size_t count, int64_t skipped,
-                          const struct db_error *err)
-{
-    struct database *database = arg;
-
-    if (err) {
-        lose(database, err);
-        return;
-    }
-    be_open(database);
-    /* those that are locked again by now are fenced by themselves */
-    take_up(database, trackers, count + (size_t)skipped);
-}
-
-static void on_interrupted(void *arg, int64_t count, const struct db_error *err)
-{
-    struct database *database = arg;
-
-    if (err && err->meaning == DB_CONFLICT) {
-        call_later(database, AGAIN_MS, recover);
-        return;
-    }
-    if (err) {
-        lose(database, err);
-        return;
-    }
-    log_line(LOG_LEVEL_INFO, 0, "recovered interrupted=%lld", (long long)count);
-    PAUSE("supervisor.recovered");
-    unfinished_fence(database->reads, database->supervisor->name, on_read_again, database);
-}
-
-static bool is_cut_off(const struct tracker *row)
-{
-    return row->wanted == WANTED_NOTHING && !row->final &&
-           (row->status == STATUS_INITIALIZING || row->status == STATUS_PROCESSING);
-}
-
-static void interrupt(struct database *database, const struct tracker *trackers, size_t count)
-{
-    const struct asker asker = {-1, "the supervisor had ended"};
-    struct tracker *cut_off = mem_new(count, sizeof *cut_off);
-    size_t used = 0;
-
-    for (size_t i = 0; i < count; i++)
-        if (is_cut_off(&trackers[i]))
-            cut_off[used++] = trackers[i]; /* borrowed as the rows are */
-    unfinished_interrupt(database->reads, cut_off, used, &asker, on_interrupted, database);
-    free(cut_off);
-}
-
-static void on_straggler_fenced(void *arg, const struct tracker *tracker,
-                                const struct db_error *err)
-{
-    struct database *database = arg;
-
-    (void)tracker;
-    if (err && err->meaning == DB_LOST)
-        return; /* on_lost follows */
-    if (--database->fencing == 0)
-        recover(database);
-}
-
-/* Rows that others had locked: fenced one by one, which waits, and has the blocker ended. */
-static void fence_stragglers(struct database *database, const struct tracker *trackers,
-                             size_t count)
-{
-    const struct move_args args = {
-        .owner = database->supervisor->name,
-        .asker = {-1, "the supervisor had ended"},
-    };
-
-    database->fencing = count;
-    for (size_t i = 0; i < count; i++) {
-        struct move_args own = args;
-        own.tries = trackers[i].tries;
-        own.tries_line = trackers[i].tries_line;
-        tracker_move(database->fences, MOVE_FENCE, &trackers[i], &own, on_straggler_fenced,
-                     database);
-    }
-}
-
-static void on_fenced(void *arg, const struct tracker *trackers, size_t count, int64_t skipped,
-                      const struct db_error *err)
+static void on_all_recovered(void *arg, const struct db_error *err)
 {
     struct database *database = arg;
 
     if (err)
         lose(database, err);
-    else if (skipped > 0)
-        fence_stragglers(database, trackers + count, (size_t)skipped);
     else
-        interrupt(database, trackers, count);
-}
-
-static void recover(struct database *database)
-{
-    PAUSE("supervisor.before_recovery");
-    unfinished_fence(database->reads, database->supervisor->name, on_fenced, database);
+        be_open(database);
 }
 
 /* ---- the schema ---- */
@@ -295,25 +193,46 @@ static void on_migrated(void *arg, const struct db_error *err)
     else if (database->supervisor->recovered)
         be_open(database);
     else
-        recover(database);
+        recovery_begin(database->recovery);
 }
 
 /* ---- the earlier life ---- */
 
 static void end_earlier_life(struct database *database);
 
+/* Backends of another role do not end by our word; all else is gone in no time. */
+static void wait_for_end(struct database *database, int64_t count)
+{
+    uint64_t now = uv_now(database->supervisor->loop);
+
+    if (database->life_since_ms == 0)
+        database->life_since_ms = now;
+    if (!database->life_told && now - database->life_since_ms >= LIFE_PATIENCE_MS) {
+        database->life_told = true;
+        log_line(
+            LOG_LEVEL_WARNING, 0,
+            "backends of an earlier life of this name do not end; it waits for them count=%lld",
+            (long long)count);
+    }
+    call_later(database, AGAIN_MS / 5, end_earlier_life);
+}
+
 static void on_earlier_life(void *arg, int64_t count, const struct db_error *err)
 {
     struct database *database = arg;
 
-    if (err)
+    if (err) {
         lose(database, err);
-    else if (count > 0)
-        call_later(database, AGAIN_MS / 5, end_earlier_life);
-    else
+    } else if (count > 0) {
+        wait_for_end(database, count);
+    } else {
+        database->life_since_ms = 0;
         schema_migrate(database->reads, on_migrated, database);
+    }
 }
 
+/* After a loss also what this life's earlier connections had under way: nothing of it may happen
+ * once the rows are read again. */
 static void end_earlier_life(struct database *database)
 {
     const struct supervisor *supervisor = database->supervisor;
@@ -337,7 +256,8 @@ static void on_holder_ended(void *arg, int64_t count, const struct db_error *err
         call_later(database, AGAIN_MS / 5, take_name);
 }
 
-/* The field behind the name's hash: uploader/HASH/START/... */
+/* The field behind the name's hash: uploader/HASH/START/... It is this life's own when a connection
+ * was lost whose end the server has not noticed. */
 static bool is_earlier_life(const struct database *database, const char *holder)
 {
     const char *start = holder ? strchr(holder, '/') : NULL;
@@ -348,7 +268,8 @@ static bool is_earlier_life(const struct database *database, const char *holder)
         return false;
     memcpy(life, start + 1, sizeof life - 1);
     life[sizeof life - 1] = '\0';
-    return place_was_ours(database->supervisor->place, life);
+    return strcmp(life, database->supervisor->start) == 0 ||
+           place_was_ours(database->supervisor->place, life);
 }
 
 static void wait_for_name(struct database *database, int holder)
@@ -365,7 +286,8 @@ static void wait_for_name(struct database *database, int holder)
     }
     error_set(&err, ERR_ANOTHER_SUPERVISOR, "a supervisor of the name \"%s\" lives already",
               supervisor->name);
-    error_detail(&err, "The server's process %d is its session.", holder);
+    if (holder > 0)
+        error_detail(&err, "The server's process %d is its session.", holder);
     error_hint(&err, "End it, or write another name in section [supervisor].");
     supervisor_give_up(supervisor, &err);
 }
@@ -433,8 +355,13 @@ static const struct db_events conn_events = {on_conn_ready, on_conn_lost};
 
 static void dial(struct database *database)
 {
-    uv_loop_t *loop = database->supervisor->loop;
+    const struct supervisor *supervisor = database->supervisor;
+    uv_loop_t *loop = supervisor->loop;
 
+    free(database->application_name);
+    database->application_name =
+        backend_name(supervisor->name, supervisor->start, 0, ++database->generation);
+    database->settings.application_name = database->application_name;
     database->reads = db_conn_new(loop, &database->settings, &conn_events, database);
     database->fences = db_conn_new(loop, &database->settings, &conn_events, database);
 }
@@ -444,12 +371,11 @@ struct database *database_new(struct supervisor *supervisor)
     struct database *database = NEW(struct database);
 
     database->supervisor = supervisor;
-    database->application_name = backend_name(supervisor->name, supervisor->start, 0, 0);
     database->settings = (struct db_settings){
         .conninfo = supervisor->conf.conninfo,
         .schema = supervisor->conf.schema,
-        .application_name = database->application_name,
     };
+    database->recovery = recovery_new(supervisor, on_all_recovered, database);
     database->again = timer_new(database);
     database->watch = timer_new(database);
     dial(database);
@@ -462,6 +388,7 @@ void database_stop(struct database *database)
         return;
     database->stopped = true;
     close_both(database);
+    recovery_stop(database->recovery);
     uv_close((uv_handle_t *)database->again, on_handle_closed);
     uv_close((uv_handle_t *)database->watch, on_handle_closed);
 }
@@ -470,6 +397,7 @@ void database_free(struct database *database)
 {
     if (!database)
         return;
+    recovery_free(database->recovery);
     free(database->application_name);
     free(database);
 }
@@ -487,4 +415,9 @@ struct db_conn *database_fences(struct database *database)
 char *database_conninfo(struct database *database)
 {
     return database->reads ? db_conn_conninfo(database->reads) : NULL;
+}
+
+bool database_will_resume(const struct database *database, int64_t id)
+{
+    return recovery_will_resume(database->recovery, id);
 }

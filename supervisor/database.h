@@ -8,6 +8,9 @@
 
 #include "db/conn.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct database;
 struct supervisor;
 
@@ -27,5 +30,9 @@ struct db_conn *database_fences(struct database *database);
 /* The conninfo for a worker, password included; the caller frees and never logs it. NULL while the
  * database is away. */
 char *database_conninfo(struct database *database);
+
+/* Is this tracker, KILLED and marked interrupted, still to go on by itself in this life? Then that
+ * is no end of it. */
+bool database_will_resume(const struct database *database, int64_t id);
 
 #endif

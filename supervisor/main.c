@@ -2,7 +2,7 @@
 /* uploaderd: its command line, and the loop. */
 #include "base/codes.h"
 #include "base/log.h"
-#include "base/mem.h"
+#include "base/version.h"
 #include "conf/conf.h"
 #include "supervisor/states.h"
 #include "supervisor/supervisor.h"
@@ -71,7 +71,7 @@ static bool set_option(struct arguments *arguments, int letter, const char *valu
         return arguments->include_stopped = true;
     case 'p':
         arguments->states = value ? value : "text";
-        return strcmp(arguments->states, "text") == 0 || strcmp(arguments->states, "dot") == 0;
+        return true;
     case 'h':
         return arguments->help = true;
     case 'v':
@@ -81,6 +81,17 @@ static bool set_option(struct arguments *arguments, int letter, const char *valu
     }
 }
 
+/* What is wrong with them, as a sentence; NULL: nothing. */
+static const char *complaint(const struct arguments *arguments)
+{
+    if (arguments->include_stopped && !arguments->batch)
+        return "--include-stopped goes with --batch";
+    if (arguments->states && strcmp(arguments->states, "text") != 0 &&
+        strcmp(arguments->states, "dot") != 0)
+        return "--print-states prints \"text\" or \"dot\"";
+    return NULL;
+}
+
 static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
     int letter;
@@ -88,9 +99,12 @@ static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
     while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1)
         if (!set_option(arguments, letter, optarg))
             return false;
-    if (optind < argc)
-        fprintf(stderr, "uploaderd: \"%s\" is too much\n", argv[optind]);
-    return optind == argc && (arguments->batch || !arguments->include_stopped);
+    const char *wrong = complaint(arguments);
+    if (wrong)
+        fprintf(stderr, "uploaderd: %s\n", wrong);
+    else if (optind < argc)
+        fprintf(stderr, "uploaderd: unexpected argument \"%s\"\n", argv[optind]);
+    return !wrong && optind == argc;
 }
 
 /* Standard descriptors that are closed would become somebody's file or socket. */
@@ -103,17 +117,6 @@ static void hold_standard_descriptors(void)
     while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd > STDERR_FILENO)
         close(fd);
-}
-
-/* A relative path stays right for a reload, wherever the process stands then. */
-static int load_conf(struct supervisor *supervisor, const struct arguments *arguments)
-{
-    if (arguments->config) {
-        supervisor->conf_path = realpath(arguments->config, NULL);
-        if (!supervisor->conf_path)
-            supervisor->conf_path = mem_dup(arguments->config); /* conf_load says why */
-    }
-    return conf_load(&supervisor->conf, supervisor->conf_path, stderr);
 }
 
 static int run(struct supervisor *supervisor, const struct arguments *arguments)
@@ -129,13 +132,43 @@ static int run(struct supervisor *supervisor, const struct arguments *arguments)
     supervisor->loop = &loop;
     if (supervisor_start(supervisor, arguments->batch, arguments->include_stopped, &err) < 0) {
         log_error(0, &err, "uploaderd cannot start");
-        return EXIT_FAILED;
+        supervisor->exit_code = EXIT_FAILED;
+    } else {
+        uv_run(&loop, UV_RUN_DEFAULT);
     }
-    uv_run(&loop, UV_RUN_DEFAULT);
-    int exit_code = supervisor->exit_code;
     supervisor_fini(supervisor);
+    uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
-    return exit_code;
+    return supervisor->exit_code;
+}
+
+/* What needs no configuration; -1: that is needed. */
+static int only_print(const struct arguments *arguments)
+{
+    if (arguments->help)
+        print_help();
+    else if (arguments->version)
+        printf("uploaderd %s\n", UPLOADER_VERSION);
+    else if (arguments->states)
+        (strcmp(arguments->states, "dot") == 0 ? states_print_dot : states_print_text)(stdout);
+    else
+        return -1;
+    return EXIT_DONE;
+}
+
+static int load_conf(struct supervisor *supervisor, const struct arguments *arguments)
+{
+    int rc = conf_load(&supervisor->conf, arguments->config, stderr);
+
+    if (rc < 0)
+        return rc;
+    supervisor->conf_path = arguments->config;
+    if (!arguments->batch || supervisor->conf.batch_count > 0)
+        return 0;
+    fprintf(stderr, "uploaderd: --batch has nothing to do: the configuration has no section "
+                    "[batch NAME]\n");
+    conf_fini(&supervisor->conf);
+    return -ERR_CONFIG;
 }
 
 int main(int argc, char **argv)
@@ -149,29 +182,17 @@ int main(int argc, char **argv)
         fprintf(stderr, "uploaderd: see uploaderd --help\n");
         return EXIT_USAGE;
     }
-    if (arguments.help) {
-        print_help();
-        return EXIT_DONE;
-    }
-    if (arguments.version) {
-        printf("uploaderd %s\n", UPLOADER_VERSION);
-        return EXIT_DONE;
-    }
-    if (arguments.states) {
-        (strcmp(arguments.states, "dot") == 0 ? states_print_dot : states_print_text)(stdout);
-        return EXIT_DONE;
-    }
+    int exit_code = only_print(&arguments);
+    if (exit_code >= 0)
+        return exit_code;
     if (load_conf(&supervisor, &arguments) < 0)
         return EXIT_USAGE;
-    if (arguments.batch && supervisor.conf.batch_count == 0) {
-        fprintf(stderr, "uploaderd: --batch has nothing to do: the configuration has no section "
-                        "[batch NAME]\n");
-        return EXIT_USAGE;
-    }
-    if (arguments.check)
+    if (arguments.check) {
         printf("ok\n");
-    int exit_code = arguments.check ? EXIT_DONE : run(&supervisor, &arguments);
+        exit_code = EXIT_DONE;
+    } else {
+        exit_code = run(&supervisor, &arguments);
+    }
     conf_fini(&supervisor.conf);
-    free(supervisor.conf_path);
     return exit_code;
 }

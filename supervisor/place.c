@@ -86,6 +86,17 @@ static int write_lives(const struct place *place, const char *start, struct erro
     return 0;
 }
 
+/* What is no socket is somebody's, and is not replaced. */
+static int check_kind(const char *path, struct error *err)
+{
+    struct stat there;
+
+    if (lstat(path, &there) != 0 || S_ISSOCK(there.st_mode))
+        return 0;
+    error_set(err, ERR_SYSTEM, "\"%s\" is there, and is not a socket", path);
+    return error_hint(err, "Write another path under socket in section [supervisor].");
+}
+
 /* Bound to a temporary name with its rights set, and only then put in place: nobody can connect to
  * it before, and a stale socket is replaced in one step. */
 static int bind_socket(struct place *place, struct error *err)
@@ -133,6 +144,8 @@ int place_take(struct place *place, const char *socket_path, const char *start, 
         .listen_fd = -1,
     };
     int rc = check_length(socket_path, err);
+    if (rc == 0)
+        rc = check_kind(socket_path, err);
     if (rc == 0)
         rc = take_lock(place, err);
     if (rc == 0) {

@@ -17,14 +17,15 @@ struct place {
     char *socket_path;
     char *lock_path; /* SOCKET.lock; flock'ed, CLOEXEC, never unlinked */
     int lock_fd;
-    int listen_fd; /* bound, mode 0660, not yet listening; -1 once given away */
+    int listen_fd; /* bound, mode 0660, listening; -1 once given away */
     char lives[PLACE_LIVES][PLACE_START_BYTES]; /* earlier ones, the newest last */
     size_t life_count;
 };
 
-/* Takes the lock, notes this life in the lock file, then binds to a temporary name and renames it
- * over a stale socket. Errors, each with its remedy: ERR_ANOTHER_SUPERVISOR (the lock is held),
- * ERR_SYSTEM (no folder, no right, a path too long). After an error there is nothing to leave. */
+/* Takes the lock, notes this life in the lock file, then binds to a temporary name, listens, and
+ * renames it over a stale socket: who finds the socket can connect. Errors, each with its remedy:
+ * ERR_ANOTHER_SUPERVISOR (the lock is held), ERR_SYSTEM (no folder, no right, a path too long, or
+ * the path of something else than a socket). After an error there is nothing to leave. */
 int place_take(struct place *place, const char *socket_path, const char *start,
                struct error *err) MUST_USE;
 

@@ -104,7 +104,7 @@ static void on_list(void *arg, const struct tracker *trackers, size_t count,
 }
 
 static void on_event_page(void *arg, const struct tracker_event *events, size_t count,
-                      const struct db_error *err)
+                          const struct db_error *err)
 {
     struct request *request = arg;
 
@@ -117,7 +117,7 @@ static void on_event_page(void *arg, const struct tracker_event *events, size_t 
 }
 
 static void on_reject_page(void *arg, const struct tracker_reject *rejects, size_t count,
-                       const struct db_error *err)
+                           const struct db_error *err)
 {
     struct request *request = arg;
 
@@ -188,10 +188,9 @@ bool question_is(enum ipc_kind kind)
 static int take_status(struct request *request, const char *name, struct error *err)
 {
     request->only = name ? status_parse(name) : STATUS_NONE;
-    if (!name || request->only != STATUS_NONE)
-        return 0;
-    error_set(err, ERR_USAGE, "no status is called \"%.64s\"", name);
-    return error_hint(err, "Use INITIALIZING, PROCESSING, PROCESSED, STOPPED, KILLED or FAILED.");
+    if (name && request->only == STATUS_NONE)
+        return refusal_status_name(name, err);
+    return 0;
 }
 
 int question_begin(struct request *request, const json_t *message, struct error *err)

@@ -4,15 +4,34 @@
 #include "base/mem.h"
 #include "base/profile.h"
 #include "base/shell.h"
+#include "base/text.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/upload.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define COMMAND_MAX_BYTES 400 /* of a hint's 511, the rest is prose */
-#define PATH_SHOWN "\"%.400s\""
+
+/* A path as far as a message has room for it, cut at a whole character. */
+struct shown {
+    char text[400];
+};
+
+static struct shown shown(const char *path)
+{
+    struct shown shown;
+    size_t size = strlen(path);
+    size_t room = sizeof shown.text - 1;
+    size_t used = size <= room ? size : text_utf8_valid(path, room - 3);
+
+    memcpy(shown.text, path, used);
+    memcpy(shown.text + used, "...", size <= room ? 0 : 3);
+    shown.text[size <= room ? used : used + 3] = '\0';
+    return shown;
+}
 
 /* ---- hints ---- */
 
@@ -58,11 +77,28 @@ static int hint_status(struct error *err, const struct upload *upload)
 int refusal_not_found(const struct request *request, struct error *err)
 {
     if (request->file)
-        error_set(err, ERR_NOT_FOUND, "there is no upload of " PATH_SHOWN, request->file);
+        error_set(err, ERR_NOT_FOUND, "there is no upload of \"%s\"", shown(request->file).text);
     else
         error_set(err, ERR_NOT_FOUND, "there is no upload %" PRId64, request->id);
     if (request->file)
         error_detail(err, "An upload is found by the path it was given under, or by its id.");
+    return error_hint(err, "See all uploads with: uploadctl list");
+}
+
+int refusal_file_name(const struct request *request, struct error *err)
+{
+    error_set(err, ERR_FILE_NAME, "\"%s\" is not the name of a file to the service",
+              shown(request->file).text);
+    error_detail(err, "A file is named by its absolute, normal path.");
+    return error_hint(err, "Give an absolute path without . or .. parts, in UTF-8, without a line "
+                           "break.");
+}
+
+int refusal_status_name(const char *name, struct error *err)
+{
+    error_set(err, ERR_USAGE, "no status is called \"%s\"", shown(name).text);
+    error_detail(err,
+                 "A status is INITIALIZING, PROCESSING, PROCESSED, STOPPED, KILLED or FAILED.");
     return error_hint(err, "See all uploads with: uploadctl list");
 }
 
@@ -75,8 +111,8 @@ int refusal_profile(const struct request *request, const char *name, struct erro
     for (size_t i = 0; i < conf->profile_count && used < sizeof names; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
                                  conf->profiles[i].name);
-    error_set(err, ERR_NO_PROFILE, "the configuration has no profile \"%.64s\"", name);
-    error_detail(err, "Its profiles are: %s.", names);
+    error_set(err, ERR_NO_PROFILE, "the configuration has no profile \"%s\"", shown(name).text);
+    error_detail(err, "Its profiles are: %s.", shown(names).text);
     return error_hint(err,
                       "Give one of them with --profile, or add a section [profile %.64s] to "
                       "the configuration and reload it.",
@@ -87,20 +123,19 @@ int refusal_settings(const struct request *request, const char *key, struct erro
 {
     const struct upload *upload = request->upload;
 
-    error_set(
-        err, ERR_SETTINGS_CHANGED,
-        "the setting \"%s\" of profile \"%.64s\" is not the one that the upload of " PATH_SHOWN
-        " was begun with",
-        key, upload->profile, upload->path);
-    error_detail(err, "It was begun with %.400s; the profile is now %.400s.",
-                 upload->row.profile_text, request->profile_text);
+    error_set(err, ERR_SETTINGS_CHANGED,
+              "the setting \"%s\" of profile \"%s\" is not the one that the upload of \"%s\""
+              " was begun with",
+              key, upload->profile, shown(upload->path).text);
+    error_detail(err, "It was begun with %s; the profile is now %s.",
+                 shown(upload->row.profile_text).text, shown(request->profile_text).text);
     return hint_upload(err, "Take the setting back, or roll back what is in and begin anew",
                        "--restart", upload);
 }
 
 static int refuse_uploaded(const struct upload *upload, struct error *err)
 {
-    error_set(err, ERR_ALREADY_UPLOADED, PATH_SHOWN " is uploaded already", upload->path);
+    error_set(err, ERR_ALREADY_UPLOADED, "\"%s\" is uploaded already", shown(upload->path).text);
     if (upload->row.status == STATUS_PROCESSED)
         error_detail(err,
                      "Upload %" PRId64 " is PROCESSED with %" PRId64 " rows and %" PRId64
@@ -116,7 +151,8 @@ static int refuse_uploaded(const struct upload *upload, struct error *err)
 
 static int refuse_grown(const struct upload *upload, struct error *err)
 {
-    error_set(err, ERR_GROWN, "the beginning of " PATH_SHOWN " is uploaded already", upload->path);
+    error_set(err, ERR_GROWN, "the beginning of \"%s\" is uploaded already",
+              shown(upload->path).text);
     error_detail(err,
                  "Upload %" PRId64 " found that the file begins with the bytes of an earlier, "
                  "PROCESSED upload of this path, and has grown.",
@@ -129,7 +165,7 @@ static int refuse_grown(const struct upload *upload, struct error *err)
 
 static int refuse_processed(const struct upload *upload, struct error *err)
 {
-    error_set(err, ERR_PROCESSED, "the upload of " PATH_SHOWN " is PROCESSED", upload->path);
+    error_set(err, ERR_PROCESSED, "the upload of \"%s\" is PROCESSED", shown(upload->path).text);
     error_detail(
         err, "All of it is in, %" PRId64 " rows and %" PRId64 " rejects; nothing is in progress.",
         upload->row.rows, upload->row.rejects);
@@ -138,7 +174,7 @@ static int refuse_processed(const struct upload *upload, struct error *err)
 
 static int refuse_stopping(const struct upload *upload, struct error *err)
 {
-    error_set(err, ERR_STOP_UNDER_WAY, "a stop of " PATH_SHOWN " is under way", upload->path);
+    error_set(err, ERR_STOP_UNDER_WAY, "a stop of \"%s\" is under way", shown(upload->path).text);
     error_detail(err, "Its rows are being taken out; after that it can be uploaded again.");
     return error_hint(err, "Wait for the end of the rollback with: uploadctl wait %" PRId64,
                       upload->row.id);
@@ -146,7 +182,7 @@ static int refuse_stopping(const struct upload *upload, struct error *err)
 
 static int refuse_idle(const struct upload *upload, struct error *err)
 {
-    error_set(err, ERR_NOT_RUNNING, "the upload of " PATH_SHOWN " does not run", upload->path);
+    error_set(err, ERR_NOT_RUNNING, "the upload of \"%s\" does not run", shown(upload->path).text);
     error_detail(err, "It is %s.", status_name(upload->row.status));
     return hint_upload(err, "Begin it again", NULL, upload);
 }
@@ -181,9 +217,8 @@ static int superseded_by_end(const struct request *request, struct error *err)
 {
     const struct upload *upload = request->upload;
 
-    error_set(err, ERR_NOT_RUNNING,
-              "another command came first: the upload of " PATH_SHOWN " is %s", upload->path,
-              status_name(upload->row.status));
+    error_set(err, ERR_NOT_RUNNING, "another command came first: the upload of \"%s\" is %s",
+              shown(upload->path).text, status_name(upload->row.status));
     error_detail(err, "%" PRId64 " rows of it are in, up to record %" PRId64 ".", upload->row.rows,
                  upload->row.line);
     if (request->kind == IPC_STOP && upload->row.status != STATUS_STOPPED)
@@ -198,8 +233,8 @@ int refusal_superseded(const struct request *request, struct error *err)
 
     if (upload->state == ST_PROCESSED) {
         refuse_processed(upload, err);
-        error_set(err, ERR_PROCESSED,
-                  "the last record of " PATH_SHOWN " was in before: it is PROCESSED", upload->path);
+        error_set(err, ERR_PROCESSED, "the last record of \"%s\" was in before: it is PROCESSED",
+                  shown(upload->path).text);
         error_detail(err, "All of it is kept, %" PRId64 " rows and %" PRId64 " rejects.",
                      upload->row.rows, upload->row.rejects);
         return hint_status(err, upload);
@@ -210,9 +245,9 @@ int refusal_superseded(const struct request *request, struct error *err)
                                  "started again.");
     }
     if (upload->state == ST_FOREIGN || upload->state == ST_FOREIGN_STOP) {
-        error_set(err, ERR_NOT_RUNNING, "another supervisor has taken the upload of " PATH_SHOWN,
-                  upload->path);
-        error_detail(err, "Its owner is now \"%.256s\".", upload->row.owner);
+        error_set(err, ERR_NOT_RUNNING, "another supervisor has taken the upload of \"%s\"",
+                  shown(upload->path).text);
+        error_detail(err, "Its owner is now \"%s\".", shown(upload->row.owner).text);
         return hint_status(err, upload);
     }
     return superseded_by_end(request, err);
@@ -221,15 +256,18 @@ int refusal_superseded(const struct request *request, struct error *err)
 int refusal_away(const struct request *request, struct error *err)
 {
     bool killed = request->kind == IPC_KILL && request->upload;
+    bool blocked = request->supervisor->open && request->upload && request->upload->blocked_ms > 0;
 
-    error_set(err, ERR_DATABASE_AWAY, "the database cannot be reached");
+    error_set(err, ERR_DATABASE_AWAY, "%s",
+              blocked ? "another session of the database has the upload's row locked"
+                      : "the database cannot be reached");
     if (killed)
         error_detail(err, "The upload's process is killed. That it is KILLED is recorded when the "
-                          "database is back, if this supervisor lives until then.");
+                          "database answers, if this supervisor lives until then.");
     else
         error_detail(err,
-                     "It has given no answer for %d s; the command was not carried out, as far "
-                     "as is known. The supervisor goes on trying to reach it.",
+                     "It has given no answer for %d s; the command was not carried out, as "
+                     "far as is known. The supervisor goes on trying.",
                      REQUEST_PATIENCE_MS / 1000);
     return error_hint(err, "Check the server and the supervisor's log; whether it is back says: "
                            "uploadctl ping");

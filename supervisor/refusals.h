@@ -11,6 +11,8 @@
 #include <stddef.h>
 
 int refusal_not_found(const struct request *request, struct error *err);
+int refusal_file_name(const struct request *request, struct error *err);
+int refusal_status_name(const char *name, struct error *err);
 int refusal_profile(const struct request *request, const char *name, struct error *err);
 int refusal_settings(const struct request *request, const char *key, struct error *err);
 

@@ -21,6 +21,7 @@ struct requests {
     struct supervisor *supervisor;
     struct request *newest, *oldest;
     uv_timer_t *tick, *show;
+    uint64_t answered_ms; /* when the database answered last, anything */
 };
 
 static void on_tick(uv_timer_t *timer);
@@ -122,6 +123,7 @@ bool request_asked(struct request *request)
     bool going_on = !request->ended;
 
     request->asking = false;
+    requests_database_answered(request->supervisor->requests);
     free_if_over(request);
     return going_on;
 }
@@ -209,12 +211,8 @@ static int check_target(const struct request *request, struct error *err)
 {
     if (!request->file == !request->id)
         return error_set(err, ERR_PROTOCOL, "a request names either \"file\" or \"id\"");
-    if (request->file && !text_path_is_normal(request->file)) {
-        error_set(err, ERR_FILE_NAME, "\"%.256s\" is not the name of a file to the service",
-                  request->file);
-        return error_hint(err, "Give an absolute path without . or .. parts, in UTF-8, without a "
-                               "line break.");
-    }
+    if (request->file && !text_path_is_normal(request->file))
+        return refusal_file_name(request, err);
     return 0;
 }
 
@@ -316,6 +314,11 @@ void requests_database_open(struct requests *requests)
     }
 }
 
+void requests_database_answered(struct requests *requests)
+{
+    requests->answered_ms = uv_now(requests->supervisor->loop);
+}
+
 void requests_database_lost(struct requests *requests)
 {
     struct request *newer;
@@ -329,19 +332,29 @@ void requests_database_lost(struct requests *requests)
 
 /* ---- time ---- */
 
-/* Does only the database keep it waiting, and since when? */
+static uint64_t later_of(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Does only the database keep it waiting, and since when? One that is there answers others first,
+ * which takes its time; one that answers nobody, or has the row locked by somebody, is as good as
+ * away. */
 static bool waits_for_database(const struct request *request, uint64_t *since_ms)
 {
     const struct supervisor *supervisor = request->supervisor;
     const struct upload *upload = request->upload;
+    uint64_t silent_ms = supervisor->requests->answered_ms;
 
     if (request->ended || request->durable || request->waiter || request->looking)
         return false;
-    *since_ms = request->started_ms;
-    if (supervisor->open)
-        return request->asking || (upload && upload->pendings);
-    if (supervisor->away_since_ms > *since_ms)
-        *since_ms = supervisor->away_since_ms;
+    if (!supervisor->open)
+        silent_ms = supervisor->away_since_ms;
+    else if (upload && upload->blocked_ms)
+        silent_ms = upload->blocked_ms;
+    else if (!request->asking && !(upload && upload->pendings))
+        return false;
+    *since_ms = later_of(request->started_ms, silent_ms);
     return true;
 }
 
@@ -397,7 +410,7 @@ static void on_tick(uv_timer_t *timer)
         older = request->older;
         lose_patience(request, now_ms);
     }
-    if (requests->supervisor->open)
+    if (requests->supervisor->open && !requests->supervisor->ending)
         uploads_each(requests->supervisor->uploads, poll_foreign, NULL);
 }
 

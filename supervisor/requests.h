@@ -84,6 +84,9 @@ void requests_database_open(struct requests *requests);
  */
 void requests_database_lost(struct requests *requests);
 
+/* The database has answered something: it is there, whoever else still waits for it. */
+void requests_database_answered(struct requests *requests);
+
 /* ---- for the upload that requests are about ---- */
 
 /* The upload has moved: answers what is due and applies what has waited. */

@@ -56,6 +56,7 @@ static struct upload *pending_end(struct pending *pending, const struct tracker 
         at = &(*at)->next;
     *at = pending->next;
     free(pending);
+    requests_database_answered(upload->supervisor->requests);
     if (!late)
         return upload;
     answered_late(upload, tracker);
@@ -137,6 +138,18 @@ static void end_stragglers(const struct upload *upload, enum move move)
                              upload->row.epoch);
 }
 
+/* The database ends the blocker, if it is this service's: the move is tried again. */
+static void note_conflict(struct upload *upload, enum move move, bool conflict)
+{
+    if (conflict && !upload->blocked_ms)
+        upload->blocked_ms = uv_now(upload->supervisor->loop);
+    if (conflict)
+        log_line(LOG_LEVEL_WARNING, upload->row.id, "a fence waits for a lock move=%s",
+                 move_table[move].event);
+    else
+        upload->blocked_ms = 0;
+}
+
 static void on_moved(void *arg, const struct tracker *tracker, const struct db_error *err)
 {
     struct pending *pending = arg;
@@ -145,9 +158,7 @@ static void on_moved(void *arg, const struct tracker *tracker, const struct db_e
 
     if (!upload)
         return;
-    if (err && err->meaning == DB_CONFLICT) /* the database ends the blocker: tried again */
-        log_line(LOG_LEVEL_WARNING, upload->row.id, "a fence waits for a lock move=%s",
-                 move_table[move].event);
+    note_conflict(upload, move, err && err->meaning == DB_CONFLICT);
     if (err && err->meaning != DB_LOST && err->meaning != DB_CONFLICT) {
         refused(upload, err);
     } else if (!tracker) {

@@ -2,6 +2,7 @@
 /* The requests of one upload: which of them its state lets be applied, in the order they came, and
  * which answers are due. */
 #include "base/profile.h"
+#include "supervisor/database.h"
 #include "supervisor/refusals.h"
 #include "supervisor/requests.h"
 #include "supervisor/supervisor.h"
@@ -9,10 +10,13 @@
 
 /* ---- what is due ---- */
 
-/* Shown KILLED, and yet no end: the next life goes on with it. */
+/* Shown KILLED, and yet no end: the next life goes on with it, or this one does in its turn. */
 static bool will_go_on(const struct upload *upload)
 {
-    return upload->shutdown && upload->supervisor->conf.resume && upload->state == ST_INTERRUPTED;
+    const struct supervisor *supervisor = upload->supervisor;
+
+    return upload->state == ST_INTERRUPTED && supervisor->conf.resume &&
+           (upload->shutdown || database_will_resume(supervisor->database, upload->row.id));
 }
 
 static bool has_ended(const struct upload *upload)

@@ -3,11 +3,13 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/version.h"
 #include "supervisor/batch.h"
 #include "supervisor/control.h"
 #include "supervisor/database.h"
 #include "supervisor/place.h"
 #include "supervisor/requests.h"
+#include "supervisor/shutdown.h"
 #include "supervisor/uploads.h"
 
 #include <inttypes.h>
@@ -19,9 +21,6 @@
 #include <sys/random.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
-
-/* Beyond stop_timeout, in which workers end: for the last moves to be saved. */
-#define END_MARGIN_MS 5000
 
 /* ---- beginning ---- */
 
@@ -59,16 +58,13 @@ static void on_signal(uv_signal_t *handle, int number)
 
 static void watch_signals(struct supervisor *supervisor)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    static const int numbers[SUPERVISOR_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 
-    _Static_assert(COUNT_OF(numbers) == COUNT_OF(((struct supervisor *)0)->signals), "one each");
     for (size_t i = 0; i < COUNT_OF(numbers); i++) {
         uv_signal_init(supervisor->loop, &supervisor->signals[i]);
         supervisor->signals[i].data = supervisor;
         uv_signal_start(&supervisor->signals[i], on_signal, numbers[i]);
     }
-    uv_timer_init(supervisor->loop, &supervisor->deadline);
-    supervisor->deadline.data = supervisor;
 }
 
 static int take_place(struct supervisor *supervisor, const char *socket_path, struct error *err)
@@ -88,6 +84,7 @@ static int start_parts(struct supervisor *supervisor, struct error *err)
     int fd = supervisor->place->listen_fd;
 
     supervisor->away_since_ms = uv_now(supervisor->loop);
+    supervisor->shutdown = shutdown_new(supervisor);
     supervisor->uploads = uploads_new(supervisor);
     supervisor->requests = requests_new(supervisor);
     supervisor->place->listen_fd = -1;
@@ -138,40 +135,15 @@ void supervisor_database_lost(struct supervisor *supervisor)
     supervisor->away_since_ms = uv_now(supervisor->loop);
     uploads_database_lost(supervisor->uploads);
     requests_database_lost(supervisor->requests);
-    supervisor_upload_rested(supervisor);
+    batch_database_lost(supervisor->batch);
+    shutdown_database_lost(supervisor->shutdown);
 }
 
 /* ---- the end ---- */
 
-/* In a turn of its own: the parts are not closed from within their own calls. */
-static void on_close(uv_timer_t *timer)
-{
-    struct supervisor *supervisor = timer->data;
-
-    if (supervisor->closed)
-        return;
-    supervisor->closed = true;
-    if (uploads_unrested(supervisor->uploads) > 0)
-        log_line(LOG_LEVEL_WARNING, 0, "left to the next life uploads=%zu",
-                 uploads_unrested(supervisor->uploads));
-    database_stop(supervisor->database);
-    control_close(supervisor->control);
-    for (size_t i = 0; i < COUNT_OF(supervisor->signals); i++)
-        uv_close((uv_handle_t *)&supervisor->signals[i], NULL);
-    uv_close((uv_handle_t *)&supervisor->deadline, NULL);
-}
-
-/* Nothing is owed any more; or the database is away, and nothing can be saved. */
-static bool may_close(const struct supervisor *supervisor)
-{
-    return supervisor->open ? uploads_unrested(supervisor->uploads) == 0
-                            : uploads_working(supervisor->uploads) == 0;
-}
-
 void supervisor_upload_rested(struct supervisor *supervisor)
 {
-    if (supervisor->ending && !supervisor->closed && may_close(supervisor))
-        uv_timer_start(&supervisor->deadline, on_close, 0, 0);
+    shutdown_look(supervisor->shutdown);
 }
 
 void supervisor_end(struct supervisor *supervisor, int exit_code, const char *why)
@@ -185,17 +157,23 @@ void supervisor_end(struct supervisor *supervisor, int exit_code, const char *wh
     supervisor->exit_code = exit_code;
     batch_stop(supervisor->batch);
     control_stop_listening(supervisor->control);
-    uv_timer_start(&supervisor->deadline, on_close,
-                   (uint64_t)supervisor->conf.stop_timeout_ms + END_MARGIN_MS, 0);
-    uploads_shutdown(supervisor->uploads);
-    supervisor_upload_rested(supervisor);
+    shutdown_begin(supervisor->shutdown);
+}
+
+/* _exit: exit would wait for the thread pool, which may hang on a dead file server. */
+void supervisor_leave(struct supervisor *supervisor, int exit_code)
+{
+    if (supervisor->batch && supervisor->closed)
+        exit_code = batch_report(supervisor->batch);
+    place_leave(supervisor->place);
+    fflush(NULL);
+    _exit(exit_code);
 }
 
 void supervisor_give_up(struct supervisor *supervisor, const struct error *err)
 {
     log_error(0, err, "uploaderd ends");
-    place_leave(supervisor->place);
-    exit(EXIT_FAILED);
+    supervisor_leave(supervisor, EXIT_FAILED);
 }
 
 /* ---- the configuration ---- */
@@ -227,6 +205,19 @@ static void keep(const char *option, char **now, char **then)
     *then = swap;
 }
 
+static void take_over(struct supervisor *supervisor, struct conf *conf)
+{
+    keep("database.conninfo", &conf->conninfo, &supervisor->conf.conninfo);
+    keep("database.schema", &conf->schema, &supervisor->conf.schema);
+    keep("supervisor.socket", &conf->socket, &supervisor->conf.socket);
+    keep("supervisor.name", &conf->name, &supervisor->conf.name);
+    conf_fini(&supervisor->conf);
+    supervisor->conf = *conf;
+    log_set_level(conf->log_level);
+    log_line(LOG_LEVEL_INFO, 0, "the configuration was read again");
+    uploads_schedule(supervisor->uploads);
+}
+
 void supervisor_reload(struct supervisor *supervisor)
 {
     struct conf conf;
@@ -236,33 +227,31 @@ void supervisor_reload(struct supervisor *supervisor)
 
     if (!errors)
         log_fatal("no memory");
+    sd_notify(0, "RELOADING=1");
     int rc = conf_load(&conf, supervisor->conf_path, errors);
     fclose(errors);
     if (rc < 0) {
         log_lines(text);
         log_line(LOG_LEVEL_ERROR, 0, "the configuration is wrong; the old one stays in force");
     } else {
-        keep("database.conninfo", &conf.conninfo, &supervisor->conf.conninfo);
-        keep("database.schema", &conf.schema, &supervisor->conf.schema);
-        keep("supervisor.socket", &conf.socket, &supervisor->conf.socket);
-        keep("supervisor.name", &conf.name, &supervisor->conf.name);
-        conf_fini(&supervisor->conf);
-        supervisor->conf = conf;
-        log_set_level(conf.log_level);
-        log_line(LOG_LEVEL_INFO, 0, "the configuration was read again");
-        uploads_schedule(supervisor->uploads);
+        take_over(supervisor, &conf);
     }
     free(text);
+    sd_notify(0, "READY=1");
 }
 
 void supervisor_fini(struct supervisor *supervisor)
 {
+    if (supervisor->batch)
+        supervisor->exit_code = batch_report(supervisor->batch);
     batch_free(supervisor->batch);
     requests_free(supervisor->requests);
     control_free(supervisor->control);
     uploads_free(supervisor->uploads);
     database_free(supervisor->database);
-    place_leave(supervisor->place);
+    shutdown_free(supervisor->shutdown);
+    if (supervisor->place)
+        place_leave(supervisor->place);
     free(supervisor->place);
     free(supervisor->name);
 }

@@ -13,19 +13,23 @@ struct control;
 struct database;
 struct place;
 struct requests;
+struct shutdown;
 struct uploads;
+
+#define SUPERVISOR_SIGNALS 3
 
 struct supervisor {
     uv_loop_t *loop;
     struct conf conf;
-    char *conf_path; /* NULL: defaults alone */
-    char *name;      /* the owner of its uploads */
-    char start[17];  /* random: tells this life from earlier ones */
+    const char *conf_path; /* NULL: defaults alone */
+    char *name;            /* the owner of its uploads */
+    char start[17];        /* random: tells this life from earlier ones */
     struct place *place;
     struct database *database;
     struct uploads *uploads;
     struct requests *requests;
     struct control *control;
+    struct shutdown *shutdown;
     struct batch *batch; /* NULL: it is the service */
     bool open;           /* the database is connected, migrated and recovered */
     bool recovered;      /* once in a life */
@@ -33,13 +37,12 @@ struct supervisor {
     bool closed;         /* the parts are closing; the loop ends by itself */
     int exit_code;
     uint64_t away_since_ms; /* uv_now when the database was lost; of the start until it was there */
-    uv_signal_t signals[3];
-    uv_timer_t deadline; /* of the end */
+    uv_signal_t signals[SUPERVISOR_SIGNALS];
 };
 
 /* Builds the parts and starts them: the socket listens, the database is being connected. Errors:
- * ERR_ANOTHER_SUPERVISOR, ERR_SYSTEM; then there is nothing to end. `supervisor` has loop, conf and
- * conf_path set. */
+ * ERR_ANOTHER_SUPERVISOR, ERR_SYSTEM; then only supervisor_fini is left to call. `supervisor` has
+ * loop, conf and conf_path set, and all else 0. */
 int supervisor_start(struct supervisor *supervisor, bool batch, bool include_stopped,
                      struct error *err) MUST_USE;
 
@@ -55,13 +58,18 @@ void supervisor_end(struct supervisor *supervisor, int exit_code, const char *wh
  * workers die with the process. */
 _Noreturn void supervisor_give_up(struct supervisor *supervisor, const struct error *err);
 
+/* Ends the process at once, and in order only in this: the socket is gone, and a batch has printed
+ * what it knows. Waits for no thread. */
+_Noreturn void supervisor_leave(struct supervisor *supervisor, int exit_code);
+
 /* Reads the configuration again; keeps the old one when the new one is wrong. */
 void supervisor_reload(struct supervisor *supervisor);
 
 /* Called when an upload came to rest: the last one lets an ending supervisor go. */
 void supervisor_upload_rested(struct supervisor *supervisor);
 
-/* Frees everything after the loop has ended. */
+/* Frees everything after the loop has ended, or after supervisor_start has failed. The loop is to
+ * run once more, for the handles that are closed here; supervisor->exit_code stays. */
 void supervisor_fini(struct supervisor *supervisor);
 
 #endif

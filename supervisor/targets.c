@@ -99,7 +99,13 @@ void target_kill(struct request *request)
 void target_find(struct request *request)
 {
     struct supervisor *supervisor = request->supervisor;
+    struct error err;
 
+    if (supervisor->ending) { /* since it was begun */
+        refusal_shutting_down(&err);
+        request_refuse(request, &err);
+        return;
+    }
     if (!supervisor->open) {
         request_hold(request);
         if (request->kind == IPC_KILL)

@@ -22,6 +22,7 @@ struct upload {
     uint64_t serial; /* new with every change of state: an older answer is not for us */
     struct pending
         *pendings;        /* statements under way (rows.h); not freed before they are answered */
+    uint64_t blocked_ms;  /* since when its moves meet the lock of somebody else; 0: they do not */
     struct tracker row;   /* as last read or saved; id 0: none. Progress is counted up in it */
     char *path, *profile; /* as the row's, and there before the row is */
 

@@ -333,15 +333,18 @@ void uploads_database_lost(struct uploads *uploads)
 
 static void shut_down(struct upload *upload, void *arg)
 {
-    (void)arg;
+    const bool *but_queued = arg;
+
+    if (*but_queued && upload->queued)
+        return;
     upload->shutdown = true;
     requests_settle(upload);
 }
 
-void uploads_shutdown(struct uploads *uploads)
+void uploads_shutdown(struct uploads *uploads, bool but_queued)
 {
     uploads->shutdown = true;
-    uploads_each(uploads, shut_down, NULL);
+    uploads_each(uploads, shut_down, &but_queued);
 }
 
 static void leave(struct upload *upload, void *arg)

@@ -54,8 +54,9 @@ void uploads_database_open(struct uploads *uploads);
  * not be answered any more, and count as lost. */
 void uploads_database_lost(struct uploads *uploads);
 
-/* The supervisor ends: every upload is brought to rest, those added later too. */
-void uploads_shutdown(struct uploads *uploads);
+/* The supervisor ends: every upload is brought to rest, those added later too. `but_queued`: those
+ * in the queue are left as they are, for now: many are better interrupted together (ending.c). */
+void uploads_shutdown(struct uploads *uploads, bool but_queued);
 
 /* What has not come to rest is left to the next life: no worker or timer of it keeps the loop. */
 void uploads_close(struct uploads *uploads);

@@ -161,8 +161,7 @@ class Checker:
         number = tracker["id"]
         chain = self.query("SELECT * FROM @file_checkpoint WHERE file_tracker_id = %s"
                            " ORDER BY chunk_no", number)
-        rows = self.query("SELECT line_no, name, email FROM @file_data WHERE file_tracker_id = %s"
-                          " ORDER BY line_no", number)
+        rows = self.read_rows(number)
         rejects = self.query("SELECT * FROM @file_reject WHERE file_tracker_id = %s"
                              " ORDER BY line_no", number)
         last = self.check_chain(number, chain)
@@ -172,6 +171,19 @@ class Checker:
         self.check_events(tracker)
         if with_file and chain:
             self.check_file(tracker, last, chain, rows, rejects)
+
+    def read_rows(self, number):
+        """The rows by the table itself; and the index has to lead to just as many."""
+        by = {}
+        for way, without in (("index", "seqscan"), ("table", "bitmapscan")):
+            self.query(f"SELECT set_config('enable_{without}', 'off', true),"
+                       " set_config('max_parallel_workers_per_gather', '0', true)")
+            by[way] = self.query("SELECT line_no, name, email FROM @file_data"
+                                 " WHERE file_tracker_id = %s ORDER BY line_no", number)
+            self.query(f"SELECT set_config('enable_{without}', 'on', true)")
+        if by["index"] != by["table"]:
+            self.say(number, f"the index leads to {len(by['index'])} of {len(by['table'])} rows")
+        return by["table"]
 
     def check_chain(self, number, chain):
         line, offset, final = 0, 0, False

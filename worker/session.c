@@ -87,18 +87,21 @@ static void on_stays_fenced(uv_timer_t *timer)
 static void on_load_ended(void *arg, const struct ending *ending)
 {
     struct session *session = arg;
+    struct ending kept = *ending; /* it may be a part of what is let go of */
 
     let_go(session);
-    if (ending->outcome == OUTCOME_FENCED)
+    if (kept.outcome == OUTCOME_FENCED)
         uv_timer_start(&session->timer, on_stays_fenced, FENCED_MS, 0);
     else
-        send_end(session, ending);
+        send_end(session, &kept);
 }
 
 static void on_rollback_ended(void *arg, const struct ending *ending)
 {
+    struct ending kept = *ending;
+
     let_go(arg);
-    send_end(arg, ending);
+    send_end(arg, &kept);
 }
 
 /* ---- how it goes ---- */

@@ -136,7 +136,7 @@ def test_texts_say_what_was_kept(service):
 def test_texts_of_questions(filled):
     assert "PROCESSED" in filled.ok("status", "good.csv").out
     table = filled.ok("list").out
-    assert "good.csv" in table and "KILLED" in table
+    assert "good.csv" in table and "PROCESSED" in table and "some.csv" in table
     assert "PROCESSED" in filled.ok("history", "good.csv").out
     rejects = filled.ok("rejects", "some.csv").out
     assert "3 fields instead of 2" in rejects and "surplus" in rejects

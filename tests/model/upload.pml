@@ -470,12 +470,12 @@ inline run_move(s, m, e, snap, what)
 #else
 #define START_FINAL final
 #endif
-#ifdef M_RETURN_TO_STOPPED /* as the first actions.c did */
+#ifdef M_RETURN_TO_STOPPED
 #define RETURN_TO(s) (prior[s] == STOPPED -> STOPPED : (prior[s] == FAILED -> FAILED : KILLED))
 #else
 #define RETURN_TO(s) (prior[s] == FAILED -> FAILED : KILLED)
 #endif
-#ifdef M_RESUME_ONCE /* as the first actions.c did: the crash is forgotten before QUEUE is durable */
+#ifdef M_RESUME_ONCE /* the crash is forgotten before QUEUE is durable */
 #define RESUMING(s) crashed[s] = 0
 #else
 #define RESUMING(s) skip
@@ -509,7 +509,7 @@ inline go_back(s, w)
 #else
 #define GO_BACK(s, w) go_back(s, w)
 #endif
-#ifdef M_KEEPS_WORKER /* as the first table did: fenced after a stop that was lost, and queued */
+#ifdef M_KEEPS_WORKER /* fenced after a stop that was lost, and queued */
 #define ENQUEUE_WORKER(s) skip
 #else
 #define ENQUEUE_WORKER(s) work_kill(s)
