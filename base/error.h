@@ -7,6 +7,7 @@
 #include "base/codes.h"
 
 #define MUST_USE __attribute__((warn_unused_result))
+#define NO_RETURN __attribute__((noreturn)) /* cppcheck knows this one */
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* Plain memory without pointers: may be copied, and needs no release. */

@@ -37,6 +37,6 @@ void log_error(int64_t tracker, const struct error *err, const char *fmt, ...) P
 
 /* Writes a line and ends the program with EXIT_FAILED: only for no memory, a broken
  * invariant, or a failure before the service is ready. */
-_Noreturn void log_fatal(const char *fmt, ...) PRINTF_LIKE(1, 2);
+NO_RETURN void log_fatal(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 #endif

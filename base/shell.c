@@ -20,8 +20,7 @@ char *shell_word(const char *text)
     *to++ = '\'';
     for (; *text; text++) {
         if (*text == '\'') {
-            memcpy(to, "'\\''", 4);
-            to += 4;
+            to = stpcpy(to, "'\\''");
         } else {
             *to++ = *text;
         }

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "conf/read.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,11 +158,9 @@ static void scan_section(struct walk *walk, struct scan_piece line, struct scan_
     }
 }
 
-static int refuse_comment(struct scan_piece value, struct error *err)
+static int refuse_comment(struct error *err)
 {
     error_set(err, ERR_CONFIG, "a blank and a semicolon, which would end the value");
-    if (value.size == 1 && value.data[0] == ';')
-        return error_hint(err, "write the word semicolon");
     return error_hint(err, "write a comment on a line of its own, and a value without them");
 }
 
@@ -208,6 +207,20 @@ static void take_name(struct walk *walk, struct scan_piece line, const char *sig
         out->name = name;
 }
 
+/* A lone semicolon is a value that nobody can mistake. For inih the blank before it would begin a
+ * comment, so it is given the line without. */
+static void close_up(struct scan_piece *value, const char *sign)
+{
+    char *from = (char *)(uintptr_t)value->data;
+    char *to = (char *)(uintptr_t)(sign + 1);
+
+    if (value->size != 1 || *from != ';')
+        return;
+    *from = ' ';
+    *to = ';';
+    value->data = to;
+}
+
 static void scan_key(struct walk *walk, struct scan_piece line, struct scan_line *out)
 {
     const char *sign = find_sign(line);
@@ -220,8 +233,9 @@ static void scan_key(struct walk *walk, struct scan_piece line, struct scan_line
         return;
     }
     out->value = trim(sign + 1, (size_t)(line.data + line.size - sign) - 1);
+    close_up(&out->value, sign);
     if (find_comment(line)) {
-        refuse_comment(out->value, &err);
+        refuse_comment(&err);
         refuse(walk, walk->key, &err);
         return;
     }
@@ -240,7 +254,7 @@ static int check_more(const struct walk *walk, struct scan_piece value, struct e
         return error_hint(err, "begin a section in the first column, and a value that begins with "
                                "[ on the line of its key");
     }
-    return find_comment(value) ? refuse_comment(value, err) : 0;
+    return find_comment(value) ? refuse_comment(err) : 0;
 }
 
 static void scan_more(struct walk *walk, struct scan_piece line, struct scan_line *out)

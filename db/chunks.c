@@ -16,7 +16,7 @@ static unsigned char nibble(char digit)
 
 static void read_hash(unsigned char *hash, const char *hex)
 {
-    if (!hex || strlen(hex) != CHECKPOINT_HASH_BYTES * 2)
+    if (!hex || strlen(hex) != (size_t)CHECKPOINT_HASH_BYTES * 2)
         log_fatal("a checkpoint's hash has not %d bytes", CHECKPOINT_HASH_BYTES);
     for (size_t i = 0; i < CHECKPOINT_HASH_BYTES; i++)
         hash[i] = (unsigned char)(nibble(hex[i * 2]) << 4 | nibble(hex[i * 2 + 1]));

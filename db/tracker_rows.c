@@ -134,7 +134,7 @@ void param_identity(struct params *params, const struct identity *identity)
  * cannot be recorded would be tried for ever. */
 static void param_message(struct params *params, const char *text)
 {
-    char escaped[sizeof(struct error)];
+    char escaped[sizeof(struct error)] = "";
     size_t size = strlen(text);
 
     if (text_utf8_valid(text, size) != size) {

@@ -74,7 +74,7 @@ static void print_protocol(FILE *out)
                  "`kind`. An optional field may be absent or null; an unknown field or\nkind is "
                  "an error.\n\n");
     fprintf(out,
-            "A request is at most %d bytes long, its newline included. A client numbers its "
+            "A request is at most %zu bytes long, its newline included. A client numbers its "
             "requests with `ref`,\nand every answer repeats it; a request is over with `error`, "
             "`pong`, `done`, or an `object` whose\n`last` is true. A frame that is no message "
             "is answered with `error`, and the connection is closed.\n",

@@ -14,8 +14,8 @@
 enum ipc_sender { FROM_CLIENT, FROM_SUPERVISOR, TO_WORKER, FROM_WORKER };
 
 /* The longest frame each side accepts, its newline included. */
-#define IPC_REQUEST_MAX_BYTES (64 * 1024)
-#define IPC_MESSAGE_MAX_BYTES (64 * 1024 * 1024)
+#define IPC_REQUEST_MAX_BYTES ((size_t)64 * 1024)
+#define IPC_MESSAGE_MAX_BYTES ((size_t)64 * 1024 * 1024)
 
 /* X(NAME, kind, sender, what it is for). A request carries "ref", a number of the client's
  * choice that every reply to it repeats. */

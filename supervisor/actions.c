@@ -10,6 +10,8 @@
 #include "supervisor/upload.h"
 #include "supervisor/uploads.h"
 
+#include <string.h>
+
 #include <stdlib.h>
 
 #define BACKOFF_FIRST_MS 100
@@ -49,7 +51,6 @@ static void begin_anew(struct upload *upload)
     upload->backoff_ms = 0;
     upload->start_line = -1;
     upload->uncounted = false;
-    upload->crashed = false;
 }
 
 static void act_nothing(struct upload *upload, const char *reason, struct request *by)
@@ -210,7 +211,9 @@ static void act_save_fail(struct upload *upload, const char *reason, struct requ
 static void act_save_return(struct upload *upload, const char *reason, struct request *by)
 {
     struct move_args args = args_of(upload, reason, by);
-    bool known = upload->prior == STATUS_STOPPED || upload->prior == STATUS_FAILED;
+    /* STOPPED says that nothing is left: only true while no chunk has come in since */
+    bool known = upload->prior == STATUS_FAILED ||
+                 (upload->prior == STATUS_STOPPED && upload->row.chunk_no == 0);
 
     args.status = known ? upload->prior : STATUS_KILLED;
     args.error = trouble_of(upload);
@@ -338,10 +341,11 @@ static void act_rest(struct upload *upload, const char *reason, struct request *
     (void)by;
     (void)reason;
     upload->after_fence = 0;
-    if (upload->state == ST_INTERRUPTED && upload->crashed) {
+    /* it is still to go on when the move that would have queued it was lost */
+    if (upload->state != ST_INTERRUPTED || strcmp(upload->row.owner, upload->supervisor->name) != 0)
         upload->crashed = false;
+    if (upload->crashed)
         upload_resume(upload);
-    }
     if (state_rests(upload->state)) {
         uploads_reap_later(upload);
         supervisor_upload_rested(upload->supervisor);

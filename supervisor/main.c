@@ -121,7 +121,7 @@ static void hold_standard_descriptors(void)
 
 static int run(struct supervisor *supervisor, const struct arguments *arguments)
 {
-    uv_loop_t loop;
+    static uv_loop_t loop; /* the process has one */
     struct error err;
 
     log_set_level(supervisor->conf.log_level);

@@ -16,8 +16,6 @@
 /* A worker that has closed its socket has nothing left to do but to exit. */
 #define EXIT_PATIENCE_MS 5000
 
-extern char **environ;
-
 struct worker {
     uv_process_t process;
     uv_timer_t *exit_timer; /* NULL until its socket has ended */

@@ -66,8 +66,10 @@ static void resume(const struct recovery *recovery, const struct tracker *row)
         return;
     if (!upload && ours && row->status == STATUS_KILLED && row->interrupted)
         upload = uploads_add(supervisor->uploads, row->path, row->profile, row);
-    if (upload && upload->state == ST_INTERRUPTED)
+    if (upload && upload->state == ST_INTERRUPTED) {
+        upload->crashed = true;
         upload_resume(upload);
+    }
 }
 
 static void on_row(void *arg, const struct tracker *row, const struct db_error *err)

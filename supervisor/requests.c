@@ -77,7 +77,7 @@ void requests_free(struct requests *requests)
     if (!requests)
         return;
     while (requests->newest)
-        request_free(requests->newest);
+        request_free(requests->newest); /* NOLINT(clang-analyzer-unix.Malloc): takes it out */
     uv_close((uv_handle_t *)requests->tick, on_timer_closed);
     uv_close((uv_handle_t *)requests->show, on_timer_closed);
     uv_run(requests->supervisor->loop, UV_RUN_NOWAIT); /* the closes are carried out */

@@ -56,11 +56,11 @@ void supervisor_end(struct supervisor *supervisor, int exit_code, const char *wh
 
 /* What only the database could show makes it impossible to go on: one line, and EXIT_FAILED. The
  * workers die with the process. */
-_Noreturn void supervisor_give_up(struct supervisor *supervisor, const struct error *err);
+NO_RETURN void supervisor_give_up(struct supervisor *supervisor, const struct error *err);
 
 /* Ends the process at once, and in order only in this: the socket is gone, and a batch has printed
  * what it knows. Waits for no thread. */
-_Noreturn void supervisor_leave(struct supervisor *supervisor, int exit_code);
+NO_RETURN void supervisor_leave(struct supervisor *supervisor, int exit_code);
 
 /* Reads the configuration again; keeps the old one when the new one is wrong. */
 void supervisor_reload(struct supervisor *supervisor);

@@ -35,7 +35,7 @@ struct upload {
     enum status prior;      /* before it was queued: MOVE_RETURN's */
     int64_t asked_by;       /* uid of the last command that moved it; -1: the supervisor itself */
     bool shutdown;          /* the supervisor ends: no slot, no resume */
-    bool crashed;           /* it is being interrupted by a crash: it goes on at once */
+    bool crashed;           /* interrupted by a crash: goes on by itself, until it is queued */
 
     int backoff_ms;     /* the next */
     int64_t start_line; /* the recovery point at the last start, -1: none yet */

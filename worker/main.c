@@ -44,7 +44,7 @@ static const struct option options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static _Noreturn void refuse_usage(void)
+NO_RETURN static void refuse_usage(void)
 {
     fputs("uploader-worker: it is started by uploaderd; see uploader-worker --help\n", stderr);
     _exit(EXIT_USAGE);

@@ -12,6 +12,6 @@ import pytest
                     reason="the model has no C of ours in it")
 def test_model(tmp_path):
     done = subprocess.run([Path(__file__).parent / "run", "quick"], capture_output=True, text=True,
-                          env=dict(os.environ, BUILD=str(tmp_path)), timeout=900)
+                          env=dict(os.environ, BUILD=str(tmp_path)), timeout=3600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed, 0 failed" in done.stdout
