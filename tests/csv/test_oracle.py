@@ -5,7 +5,7 @@ What Python raises on is mapped by the rules of docs/design.md: text after a clo
 record at its line end (Python, too, goes on with the next line); a quote that stays open is an
 error that names the line where it opens; a record longer than max_record is a reject.
 
-CSVDUMP             the program under test (build/tests/csvdump)
+CSVDUMP             the program under test (tests/csvdump in the build folder)
 CSV_RANDOM_RECORDS  how many random records, at least (100000)
 CSV_SEED            the seed, printed by each run
 """
@@ -22,7 +22,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CSVDUMP = os.environ.get("CSVDUMP", str(ROOT / "build/tests/csvdump"))
+BUILD = os.environ.get("UPLOADER_BUILD", ROOT / "build/test")
+CSVDUMP = os.environ.get("CSVDUMP", f"{BUILD}/tests/csvdump")
 RANDOM_RECORDS = int(os.environ.get("CSV_RANDOM_RECORDS", "100000"))
 SEED = int(os.environ.get("CSV_SEED", str(int(time.time()))))
 MAX_RECORD = 1024 * 1024
