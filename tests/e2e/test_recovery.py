@@ -199,7 +199,8 @@ def test_database_crash_in_the_middle(new_service, own_cluster):
     service = new_service(cluster=own_cluster, upload={"chunk_bytes": "4K"}).start()
     path = service.people(count=60_000)
     waiting = service.ctl_start("upload", "--wait", path, "--json")
-    wait_until(lambda: service.status(path)["rows"] > 0, "the first rows")
+    wait_until(lambda: service.ctl("status", path).code == 0 and service.status(path)["rows"] > 0,
+               "the first rows")
     own_cluster.crash()
     answer = service.ok("ping", "--json").json
     wait_until(lambda: service.ok("ping", "--json").json["database"] == "away", "away to be seen")
