@@ -189,8 +189,7 @@ static void connect_now(struct client *client)
 {
     struct attempt *attempt = NEW(struct attempt);
 
-    client->stream =
-        ipc_stream_new(&client->loop, IPC_MESSAGE_MAX_BYTES, &stream_events, client);
+    client->stream = ipc_stream_new(&client->loop, IPC_MESSAGE_MAX_BYTES, &stream_events, client);
     attempt->client = client;
     attempt->stream = client->stream;
     uv_pipe_connect(&attempt->connect, ipc_stream_pipe(client->stream), client->socket,
