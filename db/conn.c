@@ -132,8 +132,8 @@ void conn_watch(struct db_conn *conn)
         uv_poll_start(conn->poll, events, on_socket);
         conn->watched = events;
     }
-    /* While something is owed it is looked at now and then, whatever the socket says: OpenSSL and
-     * libpq can hold what the socket no longer shows, and a wake-up that is lost is a hang. */
+    /* While something is owed it is looked at now and then, whatever the socket says: OpenSSL can
+     * hold what the socket no longer shows. */
     bool owed = conn->first || conn->copying.size > 0 || conn->copying.drained;
     if (owed && !uv_is_active((uv_handle_t *)&conn->later))
         uv_timer_start(&conn->later, on_later, NUDGE_MS, 0);
