@@ -113,10 +113,13 @@ void conn_later(struct db_conn *conn)
         uv_timer_start(&conn->later, on_later, 0, 0);
 }
 
-/* Whether something is to be sent when the socket has room. In a COPY libpq has nothing left. */
+/* Whether something is to be sent when the socket has room. In a COPY libpq has nothing left; but
+ * its end may still wait in the queue, also when all that was before it has gone out meanwhile. */
 static bool has_to_send(struct db_conn *conn)
 {
-    return conn->copying.open ? conn->copying.size > 0 : PQflush(conn->pg) == 1;
+    bool ending = conn->first && conn->first->kind == STATEMENT_COPY_END && !conn->first->sent;
+
+    return conn->copying.open ? conn->copying.size > 0 || ending : PQflush(conn->pg) == 1;
 }
 
 void conn_watch(struct db_conn *conn)

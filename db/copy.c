@@ -130,11 +130,6 @@ void copy_run(struct db_conn *conn)
 
     if (copying->open)
         pump(conn);
-    /* statements_run found no room for the end of the COPY, and now there is: nothing is left that
-     * the socket could wake us for */
-    if (copying->open && copying->size == 0 && conn->first &&
-        conn->first->kind == STATEMENT_COPY_END && !conn->first->sent)
-        conn_later(conn);
     if (copying->drained && copying->size <= FULL_BYTES / 2) {
         on_drained drained = copying->drained;
         copying->drained = NULL;
