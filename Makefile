@@ -14,7 +14,6 @@ ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
-VERSION := 0.1.0
 PYTHON := /usr/bin/python3
 # make V=1 shows every command
 Q := $(if $(V),,@)
@@ -40,7 +39,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-proto
 CFLAGS ?= -O2 -g
 HARDENING := -fstack-protector-strong -fPIE -fno-common
 LINK_HARDENING := -pie -Wl,-z,relro,-z,now
-ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DUPLOADER_VERSION='"$(VERSION)"' $(WARNINGS) $(HARDENING) \
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARNINGS) $(HARDENING) \
     -I. -I$(BUILD)/gen $(PKG_CFLAGS) $(CFLAGS) $(EXTRA)
 
 sources = $(wildcard $(1)/*.c)

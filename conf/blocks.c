@@ -68,7 +68,7 @@ void blocks_init(struct blocks *blocks, struct conf *conf)
     for (enum option_section section = 0; section < OPTION_SECTION_COUNT; section++)
         if (!option_section_is_named(section))
             add(blocks, section, NULL);
-    add(blocks, SECTION_PROFILE, CONF_DEFAULT_PROFILE);
+    add(blocks, SECTION_PROFILE, PROFILE_BUILT_IN);
 }
 
 void blocks_fini(struct blocks *blocks)

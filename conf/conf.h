@@ -14,7 +14,6 @@
 #include <stdio.h>
 
 #define CONF_DEFAULT_SOCKET "/run/uploader/control.sock"
-#define CONF_DEFAULT_PROFILE "contacts"
 
 /* The name of a Unix socket ends at 107 bytes; so much is left for what is put behind it (.batch, a
  * temporary name). */

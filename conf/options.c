@@ -78,7 +78,7 @@ const struct option options[] = {
     {SECTION_BATCH, "files", OPTION_PATTERNS, NULL, IN_BATCH(files),
      .count_at = offsetof(struct conf_batch, file_count), .unsaid = "none: it must be given",
      .help = "Files, as patterns with *, ? and [...]."},
-    {SECTION_BATCH, "profile", OPTION_PROFILE, CONF_DEFAULT_PROFILE, IN_BATCH(profile),
+    {SECTION_BATCH, "profile", OPTION_PROFILE, PROFILE_BUILT_IN, IN_BATCH(profile),
      .help = "How they are read."},
 };
 

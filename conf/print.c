@@ -133,7 +133,7 @@ static void print_sample_section(FILE *out, enum option_section section)
     if (section == SECTION_BATCH)
         fprintf(out, "#[%s %s]\n", sections[section].name, EXAMPLE_NAME);
     else if (section == SECTION_PROFILE)
-        fprintf(out, "[%s %s]\n", sections[section].name, CONF_DEFAULT_PROFILE);
+        fprintf(out, "[%s %s]\n", sections[section].name, PROFILE_BUILT_IN);
     else
         fprintf(out, "[%s]\n", sections[section].name);
     for (size_t i = 0; i < option_count; i++)

@@ -221,10 +221,10 @@ bool ipc_bool(const json_t *message, const char *field)
 }
 
 /* A message that quotes what it was given may be no UTF-8, or cut within a character. */
-static json_t *text_or_null(const char *text)
+json_t *ipc_text_json(const char *text)
 {
     char escaped[sizeof(struct error)];
-    json_t *json = text[0] ? json_string(text) : json_null();
+    json_t *json = text && text[0] ? json_string(text) : json_null();
 
     if (json)
         return json;
@@ -237,8 +237,8 @@ json_t *ipc_error_json(const struct error *err)
     if (err->code == ERR_NONE)
         return json_null();
     return json_pack("{s:s, s:o, s:o, s:o, s:o}", "code", error_code_name(err->code), "message",
-                     text_or_null(err->message), "detail", text_or_null(err->detail), "hint",
-                     text_or_null(err->hint), "sqlstate", text_or_null(err->sqlstate));
+                     ipc_text_json(err->message), "detail", ipc_text_json(err->detail), "hint",
+                     ipc_text_json(err->hint), "sqlstate", ipc_text_json(err->sqlstate));
 }
 
 void ipc_error_parse(const json_t *json, struct error *err)

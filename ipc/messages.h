@@ -77,6 +77,9 @@ const char *ipc_text(const json_t *message, const char *field);
 int64_t ipc_int(const json_t *message, const char *field, int64_t fallback);
 bool ipc_bool(const json_t *message, const char *field);
 
+/* The text as JSON, escaped where it is no UTF-8; JSON null for NULL and for an empty one. */
+json_t *ipc_text_json(const char *text);
+
 /* {"code": ..., "message": ..., "detail": ..., "hint": ..., "sqlstate": ...}, null for what is
  * empty; JSON null for ERR_NONE. */
 json_t *ipc_error_json(const struct error *err);

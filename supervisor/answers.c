@@ -31,13 +31,6 @@ static char *base64(const unsigned char *data, size_t size)
     return out;
 }
 
-static json_t *text_or_null(const char *text)
-{
-    json_t *json = text && text[0] ? json_string(text) : NULL;
-
-    return json ? json : json_null();
-}
-
 /* What can be done next with an upload of this status, as a command that works. */
 static json_t *next_step(const struct tracker *row)
 {
@@ -63,7 +56,7 @@ static json_t *next_step(const struct tracker *row)
     case STATUS_PROCESSED:
         break;
     }
-    json_t *json = text_or_null(command);
+    json_t *json = ipc_text_json(command);
     free(command);
     return json;
 }
@@ -119,7 +112,7 @@ json_t *answer_upload(const struct supervisor *supervisor, const struct tracker 
 json_t *answer_event(const struct tracker_event *event)
 {
     return json_pack("{s:I, s:s, s:o, s:s, s:s, s:s, s:o, s:s}", "id", (json_int_t)event->id, "at",
-                     event->at, "from", text_or_null(event->from_status), "to", event->to_status,
+                     event->at, "from", ipc_text_json(event->from_status), "to", event->to_status,
                      "event", event->event, "reason", event->reason, "uid",
                      event->uid >= 0 ? json_integer(event->uid) : json_null(), "host", event->host);
 }
@@ -130,7 +123,7 @@ json_t *answer_reject(const struct tracker_reject *reject)
     json_t *json =
         json_pack("{s:I, s:I, s:I, s:s, s:o, s:s}", "line", (json_int_t)reject->line, "offset",
                   (json_int_t)reject->offset, "length", (json_int_t)reject->length, "reason",
-                  reject->reason, "sqlstate", text_or_null(reject->sqlstate), "raw_base64", raw);
+                  reject->reason, "sqlstate", ipc_text_json(reject->sqlstate), "raw_base64", raw);
     free(raw);
     return json;
 }

@@ -230,11 +230,6 @@ int worker_spawn(uv_loop_t *loop, const struct job *job, const struct worker_eve
     return 0;
 }
 
-int worker_pid(const struct worker *worker)
-{
-    return worker->process.pid;
-}
-
 void worker_tell_rollback(struct worker *worker, int64_t epoch, int64_t token)
 {
     json_t *message = ipc_new(IPC_ROLLBACK);

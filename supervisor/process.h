@@ -31,8 +31,6 @@ struct worker_events {
 int worker_spawn(uv_loop_t *loop, const struct job *job, const struct worker_events *events,
                  void *arg, struct worker **worker, struct error *err) MUST_USE;
 
-int worker_pid(const struct worker *worker);
-
 /* Roll back under this epoch and token. */
 void worker_tell_rollback(struct worker *worker, int64_t epoch, int64_t token);
 

@@ -417,11 +417,6 @@ bool lane_alone(const struct lane *lane)
     return lane->alone;
 }
 
-const struct chunk *lane_chunk(const struct lane *lane)
-{
-    return &lane->chunk;
-}
-
 const struct pass_counts *lane_counts(const struct lane *lane)
 {
     return &lane->counts;

@@ -63,8 +63,7 @@ bool lane_free(const struct lane *lane);   /* connected, and carries nothing */
 bool lane_copied(const struct lane *lane); /* waits to be told to commit */
 bool lane_alone(const struct lane *lane);  /* carries its chunk alone */
 
-/* What it carries: counts are complete once it is copied. */
-const struct chunk *lane_chunk(const struct lane *lane);
+/* Of what it carries; complete once it is copied. */
 const struct pass_counts *lane_counts(const struct lane *lane);
 
 #endif
