@@ -241,7 +241,7 @@ class Service:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
             for pid in self.workers():
-                os.kill(pid, signal.SIGCONT)
+                send_signal(pid, signal.SIGCONT)
             self.process.kill()
             self.process.wait()
         if self._sql:
@@ -340,18 +340,26 @@ class Service:
         return path
 
 
+def send_signal(pid, number):
+    """To a process that may end by itself at any time."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
 def alive(pid):
     try:
         with open(f"/proc/{pid}/stat") as stat:
             return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the second: it went while it was read
         return False
 
 
 def children(pid):
     try:
         text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return []
     return [int(child) for child in text.split() if alive(int(child))]
 

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from harness import alive, check_exact, children, wait_until
+from harness import alive, check_exact, children, send_signal, wait_until
 
 COUNT = 20_000
 
@@ -167,10 +167,7 @@ def test_a_crash_loop_ends(new_service):
                 break
             time.sleep(0.1)
             for pid in pids:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+                send_signal(pid, signal.SIGKILL)
             wait_until(lambda: not set(pids) & set(service.workers()), "the worker to be gone")
         blocker.connection.rollback()
     answer = service.wait_status(path, "FAILED")
@@ -230,7 +227,7 @@ def test_random_deaths(new_service):
             did.append(what)
             if what == "worker":
                 for pid in service.workers():
-                    os.kill(pid, signal.SIGKILL)
+                    send_signal(pid, signal.SIGKILL)
             elif what == "supervisor":
                 service.kill()
                 service.start()

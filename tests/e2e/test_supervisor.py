@@ -2,14 +2,13 @@
 """uploaderd as a daemon: its socket, its name, its database, its end."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
 import time
 
 import pytest
-from harness import BUILD, check_exact, records_of, wait_until
+from harness import BUILD, check_exact, records_of, send_signal, wait_until
 
 
 def run(*arguments, **options):
@@ -59,7 +58,7 @@ def test_kill_while_the_database_is_away(new_service, own_cluster):
     group = [server] + [int(p) for p in subprocess.run(
         ["pgrep", "-P", str(server)], capture_output=True, text=True).stdout.split()]
     for pid in group:
-        os.kill(pid, signal.SIGSTOP)
+        send_signal(pid, signal.SIGSTOP)
     try:
         workers = service.workers()
         killing = service.ctl_start("kill", path, "--json")
@@ -68,7 +67,7 @@ def test_kill_while_the_database_is_away(new_service, own_cluster):
         assert killing.returncode == 9, out
     finally:
         for pid in group:
-            os.kill(pid, signal.SIGCONT)
+            send_signal(pid, signal.SIGCONT)
     service.wait_status(path, "KILLED")
     assert check_exact(service, tracker) == "KILLED"
     assert service.sql.value("SELECT interrupted FROM uploader.file_tracker") is False
@@ -139,14 +138,14 @@ def test_stop_of_a_lost_host_takes_over(new_service):
     two = new_service(database=one.database).start()
     one.process.send_signal(signal.SIGSTOP)
     for pid in one.workers():
-        os.kill(pid, signal.SIGSTOP)
+        send_signal(pid, signal.SIGSTOP)
     try:
         assert two.ok("stop", path, "--json").json["status"] == "STOPPED"
         assert check_exact(two, tracker) == "STOPPED"
     finally:
         one.process.send_signal(signal.SIGCONT)
         for pid in one.workers():
-            os.kill(pid, signal.SIGCONT)
+            send_signal(pid, signal.SIGCONT)
     time.sleep(1)  # the woken worker tries to commit, and is fenced
     assert check_exact(two, tracker) == "STOPPED"
     assert one.status(path)["status"] == "STOPPED"
