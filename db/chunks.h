@@ -68,6 +68,9 @@ bool copy_broken(const struct db_conn *conn);
 typedef void (*on_copied)(void *arg, int64_t rows, const struct db_error *err);
 void copy_end(struct db_conn *conn, const char *abort_reason, on_copied answer, void *arg);
 
+/* Something of the COPY still waits to be sent: bytes, or its end. */
+bool copy_unsent(const struct db_conn *conn);
+
 /* SELECT gate(...); COMMIT in one string. DB_FENCED when the gate refuses. DB_LOST: in doubt. Not
  * sent, and answered with the error before it, when the transaction of chunk_begin is not open or
  * failed. */

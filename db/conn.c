@@ -113,13 +113,11 @@ void conn_later(struct db_conn *conn)
         uv_timer_start(&conn->later, on_later, 0, 0);
 }
 
-/* Whether something is to be sent when the socket has room. In a COPY libpq has nothing left; but
- * its end may still wait in the queue, also when all that was before it has gone out meanwhile. */
+/* Whether something is to be sent when the socket has room. In a COPY libpq itself has nothing
+ * left. */
 static bool has_to_send(struct db_conn *conn)
 {
-    bool ending = conn->first && conn->first->kind == STATEMENT_COPY_END && !conn->first->sent;
-
-    return conn->copying.open ? conn->copying.size > 0 || ending : PQflush(conn->pg) == 1;
+    return conn->copying.open ? copy_unsent(conn) : PQflush(conn->pg) == 1;
 }
 
 void conn_watch(struct db_conn *conn)

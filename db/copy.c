@@ -105,6 +105,14 @@ bool copy_full(const struct db_conn *conn)
     return conn->copying.size > FULL_BYTES;
 }
 
+bool copy_unsent(const struct db_conn *conn)
+{
+    const struct copying *copying = &conn->copying;
+    bool ending = conn->first && conn->first->kind == STATEMENT_COPY_END && !conn->first->sent;
+
+    return copying->open && (copying->size > 0 || ending);
+}
+
 void copy_when_drained(struct db_conn *conn, on_drained drained, void *arg)
 {
     conn->copying.drained = drained;

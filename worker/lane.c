@@ -17,8 +17,9 @@
 
 /* A server that takes nothing of a COPY for so long is given up. TCP's own timeouts find a dead
  * host, statement_timeout does not count while COPY waits for its client, and a lock is waited for
- * no longer than above; what is left is a server process that hangs. It only counts while the lane
- * cannot go on: the end of a COPY and a COMMIT may take their time (constraints, standbys). */
+ * no longer than above; what is left is a server process that hangs. It only counts while there is
+ * something to take: a server that has the end of a COPY, or a COMMIT, may take its time over it
+ * (constraints, standbys). */
 #define SILENCE_MS 120000
 
 enum step {
@@ -43,6 +44,7 @@ struct lane {
     struct input *input; /* NULL until the first chunk */
     enum pass_kind kind;
     struct pass *pass; /* NULL unless COPYING */
+    bool ends;         /* all of the pass has been given to the connection, and its end */
     uv_timer_t timer;  /* of silence */
     bool timer_closed;
 
@@ -106,6 +108,8 @@ static void on_silence(uv_timer_t *timer)
     struct lane *lane = CONTAINER_OF(timer, struct lane, timer);
     struct db_error err = {.meaning = DB_LOST};
 
+    if (lane->ends && !copy_unsent(lane->conn))
+        return; /* it has all, and may take its time */
     error_set(&err.error, ERR_DATABASE_AWAY, "the server has taken nothing for %d seconds",
               SILENCE_MS / 1000);
     fail(lane, &err);
@@ -187,6 +191,8 @@ static void on_copy_ended(void *arg, int64_t stored, const struct db_error *err)
     struct lane *lane = arg;
     struct error own;
 
+    uv_timer_stop(&lane->timer);
+    lane->ends = false;
     if (err) {
         fail(lane, err);
         return;
@@ -221,6 +227,8 @@ static void send_slice(struct lane *lane)
     if (lane->slice_bytes > 0)
         copy_put(lane->conn, lane->slice, lane->slice_bytes);
     if (lane->read_rc == 0) {
+        lane->ends = true;
+        expect_answer(lane);
         copy_end(lane->conn, NULL, on_copy_ended, lane);
     } else if (copy_full(lane->conn)) {
         expect_answer(lane);

@@ -1,9 +1,26 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* The COPY of a chunk on a real server, and all that can end it: the server, its triggers, locks
  * and constraints, the worker, the loss of the connection. */
+#include "db/session.h"
 #include "tests/unit/db_upload.h"
 
 #include <malloc.h>
+#include <poll.h>
+
+static int full_polls; /* so many looks at a socket find no room in it */
+
+/* In place of the library's, for copy.c looks with it before it sends. */
+int poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+    struct timespec time = {.tv_sec = timeout / 1000, .tv_nsec = timeout % 1000 * 1000000L};
+    int ready = ppoll(fds, count, timeout < 0 ? NULL : &time, NULL);
+
+    if (full_polls > 0 && ready > 0 && (fds->events & POLLOUT)) {
+        fds->revents &= ~POLLOUT;
+        full_polls--;
+    }
+    return ready;
+}
 
 static void test_copy_refused(void **state)
 {
@@ -165,6 +182,56 @@ static void test_copy_full(void **state)
     upload_fini(&upload);
 }
 
+/* What the connection waits for when the loop is about to wait. */
+struct waiting {
+    const struct db_conn *conn;
+    bool for_room_with_end_alone;
+};
+
+static void before_wait(uv_prepare_t *prepare)
+{
+    struct waiting *waiting = prepare->data;
+    const struct db_conn *conn = waiting->conn;
+
+    if (conn->copying.open && conn->copying.size == 0 && copy_unsent(conn))
+        waiting->for_room_with_end_alone = conn->watched & UV_WRITABLE;
+}
+
+/* There is no room when the end of the COPY is to be sent, and there is when what waits before it
+ * is sent, in the same turn: then the end alone waits for the socket. */
+static void test_end_waits_alone(void **state)
+{
+    struct world *world = world_of(state);
+    struct upload upload;
+    struct bytes bytes = {0};
+    struct reply copied = {0};
+    struct waiting waiting = {.conn = world->conn};
+    uv_prepare_t prepare = {.data = &waiting};
+
+    upload_open(world, &upload);
+    begin(world, &upload, LOCK_TIMEOUT_MS);
+    copy_open(world, COPY_ROWS);
+    put_head(&bytes);
+    put_rows(&bytes, upload.claim.tracker, 1, 10);
+    put_count(&bytes, -1);
+    full_polls = 2; /* here, and when the end is tried */
+    copy_put(world->conn, bytes.data, bytes.size);
+    copy_end(world->conn, NULL, take_count, &copied);
+    assert_true(copy_unsent(world->conn));
+    uv_prepare_init(&world->loop, &prepare);
+    uv_prepare_start(&prepare, before_wait);
+    await(world, &copied.here);
+    uv_close((uv_handle_t *)&prepare, NULL);
+    assert_int_equal(full_polls, 0);
+    assert_true(waiting.for_room_with_end_alone);
+    assert_no_error(&copied);
+    assert_int_equal(copied.count, 10);
+    assert_false(copy_unsent(world->conn));
+    rollback(world);
+    free(bytes.data);
+    upload_fini(&upload);
+}
+
 /* Lanes that block each other: the lock's time limit ends the COPY, and who waits hears of it. */
 static void test_lock_timeout(void **state)
 {
@@ -288,10 +355,11 @@ static void test_rejects(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WORLD_TEST(test_copy_refused), WORLD_TEST(test_copy_aborted),
-        WORLD_TEST(test_lost_in_copy), WORLD_TEST(test_copy_full),
-        WORLD_TEST(test_lock_timeout), WORLD_TEST(test_notice_in_copy),
-        WORLD_TEST(test_unique),       WORLD_TEST(test_rejects),
+        WORLD_TEST(test_copy_refused),    WORLD_TEST(test_copy_aborted),
+        WORLD_TEST(test_lost_in_copy),    WORLD_TEST(test_copy_full),
+        WORLD_TEST(test_end_waits_alone), WORLD_TEST(test_lock_timeout),
+        WORLD_TEST(test_notice_in_copy),  WORLD_TEST(test_unique),
+        WORLD_TEST(test_rejects),
     };
 
     return cmocka_run_group_tests_name("db_copy", tests, world_open, world_close);
