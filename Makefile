@@ -56,6 +56,7 @@ all: packages-build
 
 .PHONY: programs
 programs: $(PROGRAMS)
+	@:
 
 .PHONY: packages-%
 packages-%:

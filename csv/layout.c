@@ -75,16 +75,37 @@ static int with_both_lists(const struct header *header, struct error *err)
     return error_detail(err, "The profile wants: %s; the file has: %s.", wanted.text, there.text);
 }
 
+/* How a configuration writes the delimiter that a header of one column seems to have; NULL when it
+ * has none. */
+static const char *other_delimiter(const struct header *header)
+{
+    static const struct {
+        char delimiter;
+        const char *word;
+    } usual[] = {{';', "semicolon"}, {'\t', "tab"}, {'|', "|"}, {',', ","}};
+
+    for (size_t i = 0; i < COUNT_OF(usual) && header->count == 1; i++)
+        if (memchr(header->names[0].data, usual[i].delimiter, header->names[0].size))
+            return usual[i].word;
+    return NULL;
+}
+
 static int refuse_missing(const struct header *header, const struct list *missing,
                           struct error *err)
 {
     error_set(err, ERR_FILE_HEADER, "the header lacks the column%s: %s",
               missing->count == 1 ? "" : "s", missing->text);
     with_both_lists(header, err);
-    return error_hint(err,
-                      "Write the header's names under columns in section [profile %s] of the "
-                      "configuration, or header = no if the file has none.",
-                      header->profile->name);
+    const char *delimiter = other_delimiter(header);
+    if (delimiter)
+        return error_hint(err,
+                          "Its delimiter seems to be another one. Give the file a profile of its "
+                          "own: a section [profile NAME] of the configuration, with delimiter = "
+                          "%s; reload it, and upload with --profile NAME.",
+                          delimiter);
+    return error_hint(err, "Give the file a profile of its own: a section [profile NAME] of the "
+                           "configuration, with the header's names under columns, or with header "
+                           "= no if it has none; reload it, and upload with --profile NAME.");
 }
 
 static int refuse_surplus(const struct header *header, const struct list *surplus,

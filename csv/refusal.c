@@ -19,7 +19,7 @@
 
 int refusal_outside(const char *path, char *const *allow, size_t allow_count, struct error *err)
 {
-    char list[512] = "none";
+    char list[512] = "";
     size_t used = 0;
 
     for (size_t i = 0; i < allow_count && used < sizeof list; i++) {
@@ -27,11 +27,17 @@ int refusal_outside(const char *path, char *const *allow, size_t allow_count, st
         used += (size_t)n;
     }
     list[text_utf8_valid(list, strlen(list))] = '\0'; /* cut within a character, perhaps */
-    size_t folder = (size_t)(strrchr(path, '/') - path);
     error_set(err, ERR_FILE_OUTSIDE, "\"%s\" lies outside the allowed folders", path);
+    if (allow_count == 0) {
+        error_detail(err, "No folder is allowed.");
+        return error_hint(err,
+                          "Name the folder of the files under allow, in section [files] of the "
+                          "configuration, and reload it.");
+    }
     error_detail(err, "Allowed are: %s.", list);
-    return error_hint(err, "Add \"%.*s\" to allow in section [files] of the configuration.",
-                      folder ? (int)folder : 1, path);
+    return error_hint(err,
+                      "Put the file into one of them; or add the folder of the files to allow, in "
+                      "section [files] of the configuration, and reload it.");
 }
 
 /* The next prefix of the path that ends before a slash or at the end, from "/" on: false when

@@ -309,9 +309,8 @@ static int refuse_quote(const struct scanner *s, bool at_end, struct error *err)
               (long long)line, (long long)s->quoted_at, s->source->path);
     error_detail(err, "No closing quote follows %s; the record begins at byte offset %lld.", where,
                  (long long)s->start);
-    return error_hint(err,
-                      "Close the quote, or, where it is meant as text, put the field in quotes "
-                      "and double it.");
+    return error_hint(err, "Mend the file: close the quote; or, where it is meant as text, put the "
+                           "field in quotes and double every quote within.");
 }
 
 /* The record ends with the bytes in the buffer, without a line end. */

@@ -107,9 +107,11 @@ static void left_long(char *out, const struct bar *bar)
 {
     char left[NUMBER_BYTES];
 
-    numbers_duration(left, bar->left_s);
+    numbers_duration(left, bar->still_s >= 0 ? bar->still_s : bar->left_s);
     if (bar->phase)
         snprintf(out, PIECE_BYTES, "%s", bar->phase);
+    else if (bar->still_s >= 0)
+        snprintf(out, PIECE_BYTES, "no progress for %s", left);
     else if (bar->left_s >= 0)
         snprintf(out, PIECE_BYTES, "%s left", left);
 }
@@ -118,9 +120,11 @@ static void left_short(char *out, const struct bar *bar)
 {
     char left[NUMBER_BYTES];
 
-    numbers_duration_short(left, bar->left_s);
+    numbers_duration_short(left, bar->still_s >= 0 ? bar->still_s : bar->left_s);
     if (bar->phase)
         snprintf(out, PIECE_BYTES, "%s", bar->phase);
+    else if (bar->still_s >= 0)
+        snprintf(out, PIECE_BYTES, "idle %s", left);
     else if (bar->left_s >= 0)
         snprintf(out, PIECE_BYTES, "%s", left);
 }

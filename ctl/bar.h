@@ -13,8 +13,9 @@ struct bar {
     int64_t size;      /* bytes; -1: unknown */
     int64_t rows;
     int64_t rejects;
-    double rate;    /* bytes a second; negative: unknown */
-    int64_t left_s; /* -1: unknown */
+    double rate;     /* bytes a second; negative: unknown */
+    int64_t left_s;  /* -1: unknown */
+    int64_t still_s; /* it should run, and has not moved for so long; -1: it moves */
 };
 
 /* Whole per cent, 100 only when all is done; -1: unknown. */

@@ -18,7 +18,8 @@ const struct command commands[COMMAND_COUNT] = {
          .most = SIZE_MAX,
          .run = run_asks,
          .what = "starts an upload of each file, or goes on with it",
-         .more = "Answers as soon as that is durable. Resuming is the same command: what was "
+         .more = "Answers as soon as the upload is durable in the database, with a line on how it "
+                 "stands; the file is read afterwards. Resuming is the same command: what was "
                  "killed, failed or interrupted goes on from its recovery point, what was stopped "
                  "begins anew.",
          .examples = {{"uploadctl upload orders.csv", "start it, or go on with it"},
@@ -166,5 +167,7 @@ int command_unknown(const char *name, struct error *err)
     const char *nearest = names[nearest_of(name, names, COMMAND_COUNT)];
     text_escape(escaped, sizeof escaped, name);
     error_set(err, ERR_USAGE, "there is no command \"%s\"", escaped);
+    if (strcmp(nearest, commands[CMD_HELP].name) == 0)
+        return error_hint(err, "The nearest one is \"%s\"; see: uploadctl help", nearest);
     return error_hint(err, "The nearest one is \"%s\"; see: uploadctl help %s", nearest, nearest);
 }

@@ -103,8 +103,11 @@ static struct bar bar_of(struct followed *one, uint64_t now_ms)
         .rejects = one->rejects,
         .rate = runs(one) ? one->rate : -1,
         .left_s = pace_left_s(&one->pace, one->size, now_ms),
+        .still_s = runs(one) ? pace_still_s(&one->pace, now_ms) : -1,
     };
 
+    if (bar.still_s >= 0)
+        bar.rate = -1;
     if (one->size < 0 || (one->pace.rate < 0) == runs(one))
         bar.left_s = -1;
     return bar;
@@ -147,7 +150,7 @@ static void print_minute(struct follow *follow)
 /* All of them as one: "3 files, 1 at its end". */
 static struct bar bar_of_all(struct follow *follow, char *name, size_t size)
 {
-    struct bar all = {.name = name, .rate = -1, .left_s = -1, .phase = "queued"};
+    struct bar all = {.name = name, .rate = -1, .left_s = -1, .still_s = -1, .phase = "queued"};
     size_t ended = 0;
 
     for (size_t i = 0; i < follow->count; i++) {
@@ -242,10 +245,13 @@ void follow_note(struct follow *follow, size_t i, const char *name, const json_t
         return;
     struct followed *one = &follow->list[i];
     const json_t *rate = json_object_get(upload, "rate");
+    const char *phase = ipc_text(upload, "phase");
     bool first = !one->known;
 
+    if (!is(one, phase ? phase : ""))
+        one->pace = (struct pace){0}; /* what it did before says nothing of what it does now */
     replace(&one->name, name);
-    replace(&one->phase, ipc_text(upload, "phase"));
+    replace(&one->phase, phase);
     one->known = true;
     one->offset = ipc_int(upload, "offset", 0);
     one->size = ipc_int(upload, "size", -1);

@@ -62,6 +62,22 @@ static void print_wrapped(FILE *out, const char *text, int indent)
     fputc('\n', out);
 }
 
+/* "upload [--wait] [--profile NAME] FILE...": the options of its own, and the operands. */
+static void print_synopsis(FILE *out, size_t command)
+{
+    fputs(commands[command].name, out);
+    for (size_t i = 0; i < command_option_count; i++) {
+        const struct command_option *option = &command_options[i];
+        if (option->on == ON_ALL || !(option->on & ON(command)))
+            continue;
+        char *text = option_text(option);
+        fprintf(out, " [%s]", text);
+        free(text);
+    }
+    if (commands[command].operands[0])
+        fprintf(out, " %s", commands[command].operands);
+}
+
 static void print_options(FILE *out, size_t command, bool of_all)
 {
     for (size_t i = 0; i < command_option_count; i++) {
@@ -82,7 +98,9 @@ void commands_print_help(FILE *out)
     print_examples(out, &commands[CMD_UPLOAD]);
     print_examples(out, &commands[CMD_STOP]);
     print_examples(out, &commands[CMD_KILL]);
-    fprintf(out, "\nUsage: uploadctl [--socket PATH] [--json] COMMAND\n\nCommands:\n");
+    fprintf(
+        out,
+        "\nUsage: uploadctl [--socket PATH] [--json] COMMAND [OPTIONS] [FILE...]\n\nCommands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         char *text = mem_format("%s %s", commands[i].name, commands[i].operands);
         fprintf(out, "  %-20s %s\n", text, commands[i].what);
@@ -105,8 +123,9 @@ void command_print_help(FILE *out, const struct command *command)
 
     fprintf(out, "uploadctl %s %s\n\nExamples:\n", command->name, command->what);
     print_examples(out, command);
-    fprintf(out, "\nUsage: uploadctl %s%s%s\n", command->name, command->operands[0] ? " " : "",
-            command->operands);
+    fputs("\nUsage: uploadctl ", out);
+    print_synopsis(out, number);
+    fputc('\n', out);
     if (command->more[0]) {
         fputc('\n', out);
         print_wrapped(out, command->more, 0);
@@ -163,6 +182,9 @@ void commands_print_markdown(FILE *out)
     }
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         fprintf(out, "\n### %s\n\n", commands[i].name);
+        fputs("    uploadctl ", out);
+        print_synopsis(out, i);
+        fputs("\n\n", out);
         if (commands[i].more[0])
             fprintf(out, "%s\n\n", commands[i].more);
         for (size_t e = 0; e < COMMAND_EXAMPLES && commands[i].examples[e].command; e++)

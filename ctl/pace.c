@@ -33,7 +33,7 @@ void pace_note(struct pace *pace, int64_t at, uint64_t now_ms)
 
 int64_t pace_left_s(struct pace *pace, int64_t end, uint64_t now_ms)
 {
-    if (pace->rate == 0 || now_ms - pace->since_ms < EARLY_MS || now_ms - pace->at_ms > STILL_MS)
+    if (pace->rate == 0 || now_ms - pace->since_ms < EARLY_MS || now_ms - pace->at_ms >= STILL_MS)
         return -1;
     double way = pace->rate > 0 ? (double)(end - pace->at) : (double)pace->at;
     double rate = pace->rate > 0 ? pace->rate : -pace->rate;
@@ -52,4 +52,11 @@ int64_t pace_left_s(struct pace *pace, int64_t end, uint64_t now_ms)
     pace->left_s = now_s;
     pace->left_ms = now_ms;
     return now_s;
+}
+
+int64_t pace_still_s(const struct pace *pace, uint64_t now_ms)
+{
+    uint64_t still_ms = now_ms - pace->at_ms;
+
+    return pace->begun && still_ms >= STILL_MS ? (int64_t)(still_ms / 1000) : -1;
 }

@@ -25,4 +25,7 @@ void pace_note(struct pace *pace, int64_t at, uint64_t now_ms);
  * off. */
 int64_t pace_left_s(struct pace *pace, int64_t end, uint64_t now_ms);
 
+/* Seconds for which it has not moved; -1 when that is not worth a word: under a minute. */
+int64_t pace_still_s(const struct pace *pace, uint64_t now_ms);
+
 #endif

@@ -221,6 +221,12 @@ class Service:
     def log_text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
+    def reload(self, sign="the configuration was read again"):
+        """SIGHUP; waits until the log has the sign once more."""
+        before = self.log_text().count(sign)
+        self.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.log_text().count(sign) > before, f"{sign!r} in the log")
+
     def kill(self):
         """SIGKILL of the supervisor; its workers die with it."""
         workers = self.workers()
@@ -356,12 +362,12 @@ def alive(pid):
         return False
 
 
-def children(pid):
+def children(pid, zombies=False):
     try:
         text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return []
-    return [int(child) for child in text.split() if alive(int(child))]
+    return [int(child) for child in text.split() if zombies or alive(int(child))]
 
 
 def records_of(path):

@@ -149,6 +149,22 @@ def test_header_that_is_not_the_profiles(service, header, lists):
     service.ok("status", path, code=4)  # no tracker is left
 
 
+@pytest.mark.parametrize("delimiter, line", [
+    (";", "delimiter = semicolon"), ("\t", "delimiter = tab"), ("|", "delimiter = |"),
+])
+def test_hint_for_another_delimiter_works(new_service, delimiter, line):
+    """What the hint says, done as it says."""
+    service = new_service().start()
+    path = service.file("other.csv", f"name{delimiter}email\nn{delimiter}e\n".encode())
+    error = service.ok("upload", path, "--json", code=1).json["error"]
+    assert line + ";" in error["hint"] and "[profile NAME]" in error["hint"], error
+    with open(service.config, "a") as file:
+        file.write(f"[profile other]\n{line}\n")
+    service.reload()
+    service.ok("upload", "--wait", "--profile", "other", path)
+    assert service.rows() == [(1, "n", "e")]
+
+
 def test_random_files(shared):
     """Random bytes of CSV's own signs, through service and oracle."""
     service = shared("4K")

@@ -21,7 +21,8 @@ static struct bar usual(void)
                         .size = 3000000000,
                         .rows = 3201000,
                         .rate = 123456789,
-                        .left_s = 125};
+                        .left_s = 125,
+                        .still_s = -1};
 }
 
 static void test_layouts(void **state)
@@ -68,7 +69,12 @@ static void test_never_wider(void **state)
                                   .size = n % 3 ? numbers[n] : -1,
                                   .rows = numbers[n],
                                   .rate = n % 4 ? (double)(numbers[n] / 1024) : -1,
-                                  .left_s = times[t]};
+                                  .left_s = times[t],
+                                  .still_s = -1};
+                if (n % 5 == 4) {
+                    bar.still_s = times[t];
+                    bar.rate = -1;
+                }
                 bar_line(out, sizeof out, columns, &bar);
                 assert_true(width_of(out) <= columns);
                 if (columns >= 39)
@@ -99,10 +105,22 @@ static void test_sentence(void **state)
     bar_sentence(out, sizeof out, &bar);
     assert_string_equal(out, "orders.csv: 43 % of 3.0 GB, 3,201,000 rows, 123 MB/s, "
                              "2 min 5 s left");
-    bar = (struct bar){
-        .name = "a", .phase = "queued", .size = -1, .rate = -1, .rejects = 1, .rows = 1};
+    bar = (struct bar){.name = "a",
+                       .phase = "queued",
+                       .size = -1,
+                       .rate = -1,
+                       .still_s = -1,
+                       .rejects = 1,
+                       .rows = 1};
     bar_sentence(out, sizeof out, &bar);
     assert_string_equal(out, "a: 0 bytes, 1 row, 1 reject, queued");
+    bar = usual();
+    bar.left_s = -1;
+    bar.rate = -1;
+    bar.still_s = 70;
+    bar_sentence(out, sizeof out, &bar);
+    assert_string_equal(out, "orders.csv: 43 % of 3.0 GB, 3,201,000 rows, no progress for "
+                             "1 min 10 s");
 }
 
 /* ---- pace ---- */
@@ -129,6 +147,8 @@ static void test_steady_pace(void **state)
     /* it counts down while nothing is heard, and gives up in the end */
     assert_int_equal(pace_left_s(&pace, 1000 * MB, 70000), 35);
     assert_int_equal(pace_left_s(&pace, 1000 * MB, 65000 + 61000), -1);
+    assert_int_equal(pace_still_s(&pace, 65000 + 59000), -1);
+    assert_int_equal(pace_still_s(&pace, 65000 + 61000), 61);
 }
 
 /* Steps that come in gusts do not make it jump. */
