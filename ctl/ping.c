@@ -63,7 +63,29 @@ static void print_pong_json(json_t *pong)
 {
     json_object_del(pong, "kind");
     json_object_del(pong, "ref");
+    if (!json_object_get(pong, "error"))
+        json_object_set_new(pong, "error", json_null());
     output_json(pong);
+}
+
+static void print_reason(const char *label, const char *text)
+{
+    char escaped[2048];
+
+    text_escape(escaped, sizeof escaped, text);
+    if (text[0])
+        printf("%s: %s\n", label, escaped);
+}
+
+static void print_trouble(const json_t *json)
+{
+    struct error err;
+
+    printf("the supervisor cannot use its database, and goes on trying\n");
+    ipc_error_parse(json, &err);
+    print_reason("reason", err.message);
+    print_reason("detail", err.detail);
+    print_reason("hint", err.hint);
 }
 
 static void print_pong(const json_t *pong)
@@ -76,7 +98,7 @@ static void print_pong(const json_t *pong)
            ipc_text(pong, "version"), name, (long long)ipc_int(pong, "pid", 0),
            (long long)ipc_int(pong, "running", 0), (long long)ipc_int(pong, "queued", 0));
     if (strcmp(database, "ready") != 0)
-        printf("the supervisor cannot reach its database, and goes on trying\n");
+        print_trouble(json_object_get(pong, "error"));
 }
 
 enum exit_code run_ping(const struct arguments *arguments)

@@ -62,6 +62,7 @@ const struct ipc_field ipc_fields[] = {
     {IPC_PONG, "pid", IPC_INTEGER, true, "its process"},
     {IPC_PONG, "running", IPC_INTEGER, true, "workers"},
     {IPC_PONG, "queued", IPC_INTEGER, true, "uploads that wait for one"},
+    {IPC_PONG, "error", IPC_OBJECT_OF, false, "why the database is away, when that is known"},
 
     REF(IPC_OBJECT),
     {IPC_OBJECT, "upload", IPC_OBJECT_OF, false, "an upload"},

@@ -412,6 +412,11 @@ struct db_conn *database_fences(struct database *database)
     return database->fences;
 }
 
+const struct error *database_trouble(const struct database *database)
+{
+    return database->last.code == ERR_NONE ? NULL : &database->last;
+}
+
 char *database_conninfo(struct database *database)
 {
     return database->reads ? db_conn_conninfo(database->reads) : NULL;

@@ -27,6 +27,10 @@ void database_free(struct database *database);
 struct db_conn *database_reads(struct database *database);
 struct db_conn *database_fences(struct database *database);
 
+/* Why the last try to reach the database failed; NULL while it is ready, and before that is known.
+ * Borrowed until the loop goes on. */
+const struct error *database_trouble(const struct database *database);
+
 /* The conninfo for a worker, password included; the caller frees and never logs it. NULL while the
  * database is away. */
 char *database_conninfo(struct database *database);

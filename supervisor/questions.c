@@ -212,11 +212,14 @@ int question_begin(struct request *request, const json_t *message, struct error 
 void question_ping(struct request *request)
 {
     const struct supervisor *supervisor = request->supervisor;
+    const struct error *trouble = database_trouble(supervisor->database);
 
     request_done(request,
-                 json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "kind", ipc_kind_name(IPC_PONG),
-                           "database", supervisor->open ? "ready" : "away", "version",
-                           UPLOADER_VERSION, "name", supervisor->name, "pid", (json_int_t)getpid(),
-                           "running", (json_int_t)uploads_running(supervisor->uploads), "queued",
-                           (json_int_t)uploads_queued(supervisor->uploads)));
+                 json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o*}", "kind",
+                           ipc_kind_name(IPC_PONG), "database", supervisor->open ? "ready" : "away",
+                           "version", UPLOADER_VERSION, "name", supervisor->name, "pid",
+                           (json_int_t)getpid(), "running",
+                           (json_int_t)uploads_running(supervisor->uploads), "queued",
+                           (json_int_t)uploads_queued(supervisor->uploads), "error",
+                           trouble ? ipc_error_json(trouble) : NULL));
 }

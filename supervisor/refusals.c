@@ -5,6 +5,7 @@
 #include "base/profile.h"
 #include "base/shell.h"
 #include "base/text.h"
+#include "supervisor/database.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/upload.h"
 
@@ -256,6 +257,7 @@ int refusal_superseded(const struct request *request, struct error *err)
 int refusal_away(const struct request *request, struct error *err)
 {
     bool killed = request->kind == IPC_KILL && request->upload;
+    const struct error *trouble = database_trouble(request->supervisor->database);
     bool blocked = request->supervisor->open && request->upload && request->upload->blocked_ms > 0;
 
     error_set(err, ERR_DATABASE_AWAY, "%s",
@@ -267,8 +269,9 @@ int refusal_away(const struct request *request, struct error *err)
     else
         error_detail(err,
                      "It has given no answer for %d s; the command was not carried out, as "
-                     "far as is known. The supervisor goes on trying.",
-                     REQUEST_PATIENCE_MS / 1000);
+                     "far as is known. The supervisor goes on trying.%s%s",
+                     REQUEST_PATIENCE_MS / 1000, trouble ? " The last try: " : "",
+                     trouble ? trouble->message : "");
     return error_hint(err, "Check the server and the supervisor's log; whether it is back says: "
                            "uploadctl ping");
 }

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: PostgreSQL
+"""What surrounds a supervisor and goes wrong: sessions, locks, rights, schema, socket, shutdown."""
+
+import re
+import signal
+
+import pytest
+from harness import check_exact, children, records_of, send_signal, wait_until
+
+OF_SUPERVISOR = "application_name LIKE 'uploader/%/0/%'"  # its sessions work for no tracker
+
+
+def in_the_middle(service, **options):
+    """An upload that has its first rows: (path, tracker)."""
+    path = service.people(count=60_000, **options)
+    tracker = service.ok("upload", path, "--json").json["id"]
+    wait_until(lambda: service.status(path)["rows"] > 0, "the first rows")
+    return path, tracker
+
+
+def freeze(cluster):
+    """Stops the server's processes: connections stay, and nobody answers. Undone by the answer."""
+    server = int(open(f"{cluster.folder}/data/postmaster.pid").readline())
+    group = [server] + children(server)
+    for pid in group:
+        send_signal(pid, signal.SIGSTOP)
+    return lambda: [send_signal(pid, signal.SIGCONT) for pid in group]
+
+
+def only_error(service):
+    """The text of the one error in the log of a supervisor that has ended."""
+    lines = [line for line in service.log_text().splitlines() if " error" in line]
+    assert len(lines) == 1, service.log_text()
+    return lines[0]
+
+
+# ---- its sessions ----
+
+
+def both_sessions(service):
+    """Of reads and of fences: their pids, or none unless both are there."""
+    pids = [pid for pid, in service.sql.run(
+        f"SELECT pid FROM pg_stat_activity WHERE {OF_SUPERVISOR}")]
+    return pids if len(pids) == 2 else []
+
+
+def test_the_supervisors_own_sessions_are_ended(service):
+    path, tracker = in_the_middle(service)
+    for _ in range(3):
+        pids = wait_until(lambda: both_sessions(service), "both sessions of the supervisor")
+        service.sql.run("SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid", pids)
+        wait_until(lambda: not set(pids) & set(both_sessions(service)), "them to be gone")
+    service.wait_ready()
+    service.ok("wait", path)
+    assert check_exact(service, tracker, with_file=True) == "PROCESSED"
+    other = service.people("other.csv", 100)
+    service.ok("upload", "--wait", other)
+
+
+def test_a_locked_row_holds_up_no_other_at_recovery(new_service):
+    """Unfinished trackers are fenced in one statement, without those whose row is locked."""
+    service = new_service(upload={"chunk_bytes": "4K"}, supervisor={"resume": "no"}).start()
+    one, first = in_the_middle(service)
+    two = service.people("two.csv", 60_000)
+    second = service.ok("upload", two, "--json").json["id"]
+    wait_until(lambda: service.status(two)["rows"] > 0, "the first rows of the second")
+    service.kill()
+    with service.cluster.connect(service.database) as blocker:
+        blocker.connection.autocommit = False
+        blocker.run("SELECT FROM uploader.file_tracker WHERE id = %s FOR UPDATE", first)
+        service.start(wait=False)
+        wait_until(lambda: service.sql.value(
+            "SELECT status FROM uploader.file_tracker WHERE id = %s", second) == "KILLED",
+            "the other upload to be KILLED")
+        assert service.sql.value(
+            "SELECT status FROM uploader.file_tracker WHERE id = %s", first) == "PROCESSING"
+        blocker.connection.rollback()
+    for path, tracker in ((one, first), (two, second)):
+        service.wait_status(path, "KILLED")
+        assert check_exact(service, tracker) == "KILLED"
+        service.ok("upload", "--wait", path)
+        assert check_exact(service, tracker, with_file=True) == "PROCESSED"
+
+
+def test_very_many_unfinished_uploads(new_service):
+    count = 5_000
+    service = new_service(upload={"chunk_bytes": "4K"}, supervisor={"resume": "no"}).start()
+    path, tracker = in_the_middle(service)
+    service.kill()
+    columns = ("profile, profile_text, status, owner, size, device, inode, mtime_ns, ctime_ns")
+    service.sql.run(
+        f"INSERT INTO uploader.file_tracker (path, {columns}) SELECT t.path || '.' || n, {columns}"
+        f" FROM uploader.file_tracker AS t, generate_series(1, {count}) AS n")
+    service.start()
+    states = service.sql.run("SELECT status, interrupted, count(*) FROM uploader.file_tracker"
+                             " GROUP BY 1, 2")
+    assert states == [("KILLED", True, count + 1)]
+    assert check_exact(service, tracker) == "KILLED"
+    service.ok("upload", "--wait", path)
+    listed = service.ok("list", "--status", "KILLED", "--json").objects
+    assert len({upload["id"] for upload in listed}) == count
+
+
+# ---- shutdown ----
+
+
+def test_shutdown_before_the_database_was_there(new_service, own_cluster):
+    database = own_cluster.new_database()
+    own_cluster.stop()
+    service = new_service(cluster=own_cluster, database=database).start(wait=False)
+    wait_until(lambda: service.ctl("ping").code == 0, "an answer")
+    assert service.stop() == 0
+    assert not service.socket.exists()
+
+
+def test_shutdown_while_the_database_does_not_answer(new_service, own_cluster):
+    """What it cannot record any more, the next start does."""
+    service = new_service(cluster=own_cluster, upload={"chunk_bytes": "4K"},
+                          supervisor={"resume": "no", "stop_timeout": "1s"}).start()
+    path, tracker = in_the_middle(service)
+    workers = service.workers()
+    go_on = freeze(own_cluster)
+    try:
+        service.stop()
+        assert not set(workers) & set(children(1))  # orphans
+    finally:
+        go_on()
+    service.start()
+    service.wait_status(path, "KILLED")
+    assert check_exact(service, tracker) == "KILLED"
+
+
+def test_shutdown_with_a_locked_row(new_service):
+    service = new_service(upload={"chunk_bytes": "4K"},
+                          supervisor={"resume": "no", "stop_timeout": "1s"}).start()
+    path, tracker = in_the_middle(service)
+    with service.cluster.connect(service.database) as blocker:
+        blocker.connection.autocommit = False
+        blocker.run("SELECT FROM uploader.file_tracker FOR UPDATE")
+        service.stop()
+        blocker.connection.rollback()
+    service.start()
+    service.wait_status(path, "KILLED")
+    assert check_exact(service, tracker) == "KILLED"
+
+
+# ---- rights and schema ----
+
+
+def test_rights_that_are_granted_later(new_service, cluster):
+    database = cluster.new_database()
+    with cluster.connect(database) as sql:
+        sql.run(f"DROP ROLE IF EXISTS role_{database}")
+        sql.run(f"CREATE ROLE role_{database} LOGIN")
+    service = new_service(database=database)
+    service.set(database={"conninfo": cluster.conninfo(database, f"role_{database}")})
+    service.start(wait=False)
+    hint = wait_until(lambda: re.search("hint: As the database's owner: (GRANT [^;]*);",
+                                        service.log_text()), "what to do in the log")
+    answer = service.ok("ping", "--json").json  # says the same
+    assert (answer["database"], answer["error"]["sqlstate"]) == ("away", "42501")
+    assert hint[1] in answer["error"]["hint"] and hint[1] in service.ok("ping").out
+    service.sql.run(hint[1])
+    service.wait_ready()
+    assert service.ok("ping", "--json").json["error"] is None
+    path = service.people(count=100)
+    service.ok("upload", "--wait", path)
+    assert service.rows() == records_of(path)
+    service.stop()
+    service.sql.run(f"DROP OWNED BY role_{database}")
+    service.sql.run(f"DROP ROLE role_{database}")
+
+
+def test_a_newer_schema_ends_it(service):
+    assert service.stop() == 0
+    service.sql.run("INSERT INTO uploader.schema_version (version) VALUES (999)")
+    service.start(wait=False)
+    assert service.process.wait(60) == 1
+    service.sql.run("DELETE FROM uploader.schema_version WHERE version = 999")
+    assert "999" in only_error(service)
+    service.start()
+
+
+# ---- its place ----
+
+
+def test_a_file_in_the_sockets_place_stays(new_service):
+    service = new_service()
+    service.socket.write_text("precious")
+    service.start(wait=False)
+    assert service.process.wait(60) == 1
+    assert str(service.socket) in only_error(service)
+    assert service.socket.read_text() == "precious"
+    service.socket.unlink()
+    service.start()
+
+
+@pytest.mark.parametrize("option", ["conninfo", "schema", "socket", "name"])
+def test_what_a_reload_cannot_change_is_said(service, option):
+    section = "database" if option in ("conninfo", "schema") else "supervisor"
+    value = {"conninfo": service.cluster.conninfo("other"),
+             "socket": service.folder / "other.sock"}.get(option, "other")
+    service.set(**{section: {option: value}})
+    service.reload(f"{section}.{option} counts from the next start on")
+    service.ok("upload", "--wait", service.people(count=10))
