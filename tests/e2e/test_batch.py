@@ -134,3 +134,49 @@ def test_batch_terminated(new_service):
     assert done.returncode == 0, done
     assert check_exact(service, tracker) == "PROCESSED"
     assert os.path.exists(service.config)
+
+
+def test_batch_with_a_profile_of_its_own(new_service):
+    service = new_service(profile__shop={"columns": ["Kunde", "Mail"], "delimiter": ";"})
+    service.set(batch__shop={"files": service.files / "*.shop", "profile": "shop"},
+                batch__rest={"files": service.files / "*.csv"})
+    service.file("a.shop", "Mail;Kunde\ne1;n1\n")
+    service.file("b.csv", "name,email\nn2,e2\n")
+    done = batch(service)
+    assert done.returncode == 0, done
+    assert service.sql.run("SELECT t.profile, d.name, d.email FROM uploader.file_data AS d"
+                           " JOIN uploader.file_tracker AS t ON t.id = d.file_tracker_id"
+                           " ORDER BY 1") == [("contacts", "n2", "e2"), ("shop", "n1", "e1")]
+
+
+def starting(service):
+    """A batch run whose supervisor answers already."""
+    running = subprocess.Popen([BUILD / "uploaderd", "--config", service.config, "--batch"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: subprocess.run([BUILD / "uploadctl", "--socket", f"{service.socket}.batch",
+                                       "ping"], capture_output=True).returncode == 0, "an answer")
+    return running
+
+
+def test_batch_waits_for_its_database(new_service, own_cluster):
+    database = own_cluster.new_database()
+    own_cluster.stop()
+    service = configured(new_service, cluster=own_cluster, database=database)
+    path = service.people("a.csv", 100)
+    running = starting(service)
+    own_cluster.start()
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 0, (out, err)
+    assert service.rows() == records_of(path)
+
+
+def test_batch_terminated_before_its_database_was_there(new_service, own_cluster):
+    database = own_cluster.new_database()
+    own_cluster.stop()
+    service = configured(new_service, cluster=own_cluster, database=database)
+    path = service.people("a.csv", 100)
+    running = starting(service)
+    running.send_signal(signal.SIGTERM)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 1, (out, err)
+    assert out.startswith("NOT_BEGUN") and str(path) in out, (out, err)
