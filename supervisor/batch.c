@@ -350,12 +350,8 @@ static void on_pump(uv_timer_t *timer)
 {
     struct batch *batch = timer->data;
 
-    if (batch->stopped)
+    if (batch->stopped || !batch->supervisor->open)
         return;
-    if (!batch->supervisor->open) {
-        pump_later(batch, AGAIN_MS);
-        return;
-    }
     while (batch->next < batch->count && batch->under_way < AT_ONCE) {
         struct item *item = &batch->items[batch->next++];
         if (item->step == ITEM_WAITS)
@@ -386,8 +382,13 @@ struct batch *batch_new(struct supervisor *supervisor, bool include_stopped)
     uv_timer_init(supervisor->loop, batch->pump);
     batch->pump->data = batch;
     collect(batch);
-    pump_later(batch, 0);
     return batch;
+}
+
+void batch_database_open(struct batch *batch)
+{
+    if (batch)
+        pump_later(batch, 0);
 }
 
 void batch_stop(struct batch *batch)

@@ -9,11 +9,13 @@
 struct batch;
 struct supervisor;
 
-/* Expands the patterns (one that matches nothing is a warning), and begins in the next turn of the
- * loop. What was STOPPED stays so, unless `include_stopped`. When all files have their line it
- * prints the totals and ends the supervisor. While the database is away it waits, for as long as it
- * takes. */
+/* Expands the patterns (one that matches nothing is a warning). What was STOPPED stays so, unless
+ * `include_stopped`. When all files have their line it prints the totals and ends the supervisor.
+ * While the database is away it waits, for as long as it takes. */
 struct batch *batch_new(struct supervisor *supervisor, bool include_stopped);
+
+/* The database is ready: it begins, or goes on. NULL is allowed. */
+void batch_database_open(struct batch *batch);
 
 /* The connections are closed: what was asked of them is asked again. NULL is allowed. */
 void batch_database_lost(struct batch *batch);

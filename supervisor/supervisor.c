@@ -127,6 +127,7 @@ void supervisor_database_open(struct supervisor *supervisor)
     supervisor->away_since_ms = 0;
     uploads_database_open(supervisor->uploads);
     requests_database_open(supervisor->requests);
+    batch_database_open(supervisor->batch);
 }
 
 void supervisor_database_lost(struct supervisor *supervisor)
