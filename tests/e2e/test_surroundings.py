@@ -5,7 +5,7 @@ import re
 import signal
 
 import pytest
-from harness import check_exact, children, records_of, send_signal, wait_until
+from harness import ROOT, check_exact, children, records_of, send_signal, wait_until
 
 OF_SUPERVISOR = "application_name LIKE 'uploader/%/0/%'"  # its sessions work for no tracker
 
@@ -169,6 +169,26 @@ def test_rights_that_are_granted_later(new_service, cluster):
     service.stop()
     service.sql.run(f"DROP OWNED BY role_{database}")
     service.sql.run(f"DROP ROLE role_{database}")
+
+
+def test_a_schema_of_the_first_version_is_migrated(new_service):
+    """With what it holds."""
+    service = new_service(upload={"chunk_bytes": "4K"})
+    first = (ROOT / "db/sql/migrations/001.sql").read_text().replace("@schema@", "uploader")
+    service.sql.run("CREATE SCHEMA uploader;" + first.replace("%", "%%") +
+                    "INSERT INTO uploader.schema_version VALUES (%s)", 1)
+    path = service.people(count=100)
+    tracker = service.sql.value(
+        "INSERT INTO uploader.file_tracker (path, profile, profile_text, status, owner)"
+        " VALUES (%s, 'contacts', '{}', 'STOPPED', 'one') RETURNING id", str(path))
+    service.sql.run("INSERT INTO uploader.file_data (file_tracker_id, line_no, name, email)"
+                    " VALUES (0, 1, 'n', 'e')")
+    service.start()
+    assert service.sql.value("SELECT max(version) FROM uploader.schema_version") > 1
+    assert service.count() == 1
+    answer = service.ok("upload", "--wait", path, "--json").json
+    assert answer["id"] == tracker
+    assert service.rows(tracker) == records_of(path)
 
 
 def test_a_newer_schema_ends_it(service):

@@ -235,6 +235,62 @@ static void test_pop(void **state)
     upload_fini(&upload);
 }
 
+static void let_index_hear(struct world *world, bool hears)
+{
+    side(world,
+         "UPDATE pg_index SET indisready = %s WHERE indexrelid = 'file_data_place'::regclass",
+         hears ? "true" : "false");
+}
+
+/* An index that has lost rows: all of them are taken out all the same. */
+static void test_pop_of_rows_that_the_index_has_lost(void **state)
+{
+    struct world *world = world_of(state);
+    struct upload upload;
+
+    upload_open(world, &upload);
+    load_chunk(world, &upload, 1);
+    side(world, "SELECT brin_summarize_new_values('file_data_place')");
+    let_index_hear(world, false);
+    load_chunk(world, &upload, 2);
+    let_index_hear(world, true);
+    side(world, "SET enable_seqscan = off");
+    assert_int_equal(side_int(world, "SELECT count(*) FROM file_data WHERE file_tracker_id = "
+                                     "(SELECT id FROM file_tracker) AND line_no > 10"),
+                     0);
+    side(world, "RESET enable_seqscan");
+    assert_rows(world, 20, 2);
+
+    side(world, "UPDATE file_tracker SET wanted = 'stop'");
+    struct reply reply = pop(world, &upload, 10);
+    assert_no_error(&reply);
+    assert_rows(world, 10, 1);
+    reply = pop(world, &upload, 10);
+    assert_no_error(&reply);
+    assert_rows(world, 0, 0);
+    upload_fini(&upload);
+}
+
+/* Somebody has deleted rows: a rollback finds fewer than were counted, and goes on. */
+static void test_pop_of_rows_that_are_gone(void **state)
+{
+    struct world *world = world_of(state);
+    struct upload upload;
+
+    upload_open(world, &upload);
+    for (int64_t chunk = 1; chunk <= 3; chunk++)
+        load_chunk(world, &upload, chunk);
+    side(world, "DELETE FROM file_data WHERE line_no IN (2, 25)");
+    side(world, "UPDATE file_tracker SET wanted = 'stop'");
+    struct reply reply = pop(world, &upload, 10);
+    assert_no_error(&reply);
+    assert_rows(world, 19, 2);
+    reply = pop(world, &upload, 1000);
+    assert_no_error(&reply);
+    assert_rows(world, 0, 0);
+    upload_fini(&upload);
+}
+
 /* What goes wrong with the summary is of no consequence. */
 static void test_summary_gives_up(void **state)
 {
@@ -262,6 +318,8 @@ int main(void)
         WORLD_TEST(test_refused_by_commit),
         WORLD_TEST(test_target),
         WORLD_TEST(test_pop),
+        WORLD_TEST(test_pop_of_rows_that_the_index_has_lost),
+        WORLD_TEST(test_pop_of_rows_that_are_gone),
         WORLD_TEST(test_summary_gives_up),
     };
 
