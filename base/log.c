@@ -3,10 +3,14 @@
 
 #include "base/text.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#define PATIENCE_MS 1000
 
 static const char *program = "uploader";
 static enum log_level threshold = LOG_LEVEL_INFO;
@@ -33,12 +37,24 @@ void log_set_level(enum log_level level)
     threshold = level;
 }
 
-/* One write(2) a line, so that lines of two processes never mix. A log that cannot be
- * written must not end an upload: the result is ignored on purpose. */
+/* Has standard error room for a line? A reader that does not read must not hold up an upload, nor a
+ * kill of it: it is waited for a little, and then its lines are lost until it reads again. */
+static bool has_room(void)
+{
+    static bool stuck;
+    struct pollfd err = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    stuck = poll(&err, 1, stuck ? 0 : PATIENCE_MS) == 0;
+    return !stuck;
+}
+
+/* One write(2) a line, so that lines of two processes never mix; a pipe that poll(2) calls writable
+ * takes PIPE_BUF bytes at once. A log that cannot be written must not end an upload: the result is
+ * ignored on purpose. */
 static void put_line(enum log_level level, int64_t tracker, const char *text)
 {
-    char safe[4096];
-    char line[4400];
+    char safe[3900];
+    char line[PIPE_BUF];
     char object[32] = "";
 
     if (tracker)
@@ -48,7 +64,7 @@ static void put_line(enum log_level level, int64_t tracker, const char *text)
                      (int)getpid(), object, level_name(level), safe);
     /* the syslog prefix is for the journal alone: a person does not want to see it */
     const char *from = getenv("JOURNAL_STREAM") ? line : line + 3;
-    if (n > 0 && write(STDERR_FILENO, from, (size_t)(line + n - from)) < 0)
+    if (n > 0 && has_room() && write(STDERR_FILENO, from, (size_t)(line + n - from)) < 0)
         return;
 }
 

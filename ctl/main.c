@@ -6,16 +6,31 @@
 #include "ctl/commands.h"
 #include "ctl/output.h"
 
+#include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
+
+/* A standard descriptor that is closed is taken by something that cannot be used: what is opened
+ * later must not get its number. */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+
+    while ((fd = open("/dev/null", O_RDONLY | O_PATH)) >= 0 && fd <= STDERR_FILENO)
+        ;
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
 
 int main(int argc, char **argv)
 {
     struct arguments arguments;
     struct error err;
 
+    fill_standard_descriptors();
     /* for the widths of characters; numbers stay as JSON has them. What is printed is UTF-8, so
      * another encoding, the one of the C locale for instance, is of no use. */
     if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)

@@ -126,6 +126,7 @@ static int run(struct supervisor *supervisor, const struct arguments *arguments)
 
     log_set_level(supervisor->conf.log_level);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a log that may not grow is no reason to end */
     umask(027);
     if (uv_loop_init(&loop) < 0)
         log_fatal("no event loop can be made");

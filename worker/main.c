@@ -82,7 +82,7 @@ static void die_with(int64_t parent)
 /* What a terminal or systemd sends to the whole group is the supervisor's to act on. */
 static void ignore_signals(void)
 {
-    const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE};
+    const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGXFSZ};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
 
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: PostgreSQL
 """What surrounds a supervisor and goes wrong: sessions, locks, rights, schema, socket, shutdown."""
 
+import fcntl
+import os
 import re
 import signal
+import subprocess
 
 import pytest
-from harness import ROOT, check_exact, children, records_of, send_signal, wait_until
+from harness import BUILD, ROOT, check_exact, children, records_of, send_signal, wait_until
 
 OF_SUPERVISOR = "application_name LIKE 'uploader/%/0/%'"  # its sessions work for no tracker
 
@@ -99,6 +102,49 @@ def test_very_many_unfinished_uploads(new_service):
     service.ok("upload", "--wait", path)
     listed = service.ok("list", "--status", "KILLED", "--json").objects
     assert len({upload["id"] for upload in listed}) == count
+
+
+# ---- what others do to the tables ----
+
+
+@pytest.mark.parametrize("keeper", [
+    "CREATE FUNCTION uploader.keep() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$ BEGIN RETURN CASE WHEN OLD.line_no % 100 = 0 THEN NULL ELSE OLD END; END $$;"
+    "CREATE TRIGGER keep BEFORE DELETE ON uploader.file_data FOR EACH ROW"
+    " EXECUTE FUNCTION uploader.keep()",
+    "CREATE RULE keep AS ON DELETE TO uploader.file_data DO INSTEAD NOTHING",
+])
+def test_rows_that_cannot_be_deleted_are_never_called_gone(service, keeper):
+    path, tracker = in_the_middle(service)
+    service.ok("kill", path)
+    service.sql.run(keeper)
+    service.ok("stop", "--no-wait", path)
+    message = wait_until(lambda: (service.status(path)["error"] or {}).get("message"), "the reason")
+    assert "cannot be deleted" in message, message
+    assert service.status(path)["status"] == "PROCESSING"
+    kind = "TRIGGER" if "TRIGGER" in keeper else "RULE"
+    service.sql.run(f"DROP {kind} keep ON uploader.file_data")
+    service.wait_status(path, "STOPPED")
+    assert check_exact(service, tracker) == "STOPPED"
+
+
+def test_kill_of_a_rollback_that_waits_for_another_session(service):
+    """The server's process outlives its killed worker, holds the row, and would go on later."""
+    path, tracker = in_the_middle(service)
+    rows = service.ok("kill", path, "--json").json["rows"]
+    with service.cluster.connect(service.database) as blocker:
+        blocker.connection.autocommit = False
+        blocker.run("LOCK TABLE uploader.file_data IN SHARE MODE")
+        service.ok("stop", "--no-wait", path)
+        wait_until(lambda: service.sql.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            " AND query LIKE '%pop(%'"), "the rollback to wait")
+        answer = service.ok("kill", path, "--json").json
+        assert (answer["status"], answer["rows"]) == ("KILLED", rows)
+        blocker.connection.rollback()
+    assert check_exact(service, tracker) == "KILLED"
+    service.ok("upload", "--wait", path)
+    assert check_exact(service, tracker, with_file=True) == "PROCESSED"
 
 
 # ---- shutdown ----
@@ -199,6 +245,24 @@ def test_a_newer_schema_ends_it(service):
     service.sql.run("DELETE FROM uploader.schema_version WHERE version = 999")
     assert "999" in only_error(service)
     service.start()
+
+
+# ---- its log ----
+
+
+def test_a_log_that_nobody_reads_holds_up_nothing(service):
+    assert service.stop() == 0
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 8192)
+    service.process = subprocess.Popen([BUILD / "uploaderd", "--config", service.config],
+                                       stdin=subprocess.DEVNULL, stdout=writer, stderr=writer)
+    os.close(writer)
+    service.wait_ready()
+    paths = [service.people(f"{i}.csv", 100) for i in range(30)]
+    service.ok("upload", "--wait", *paths)
+    assert len(os.read(reader, 8192)) > 4096  # it was full
+    assert service.stop() == 0
+    os.close(reader)
 
 
 # ---- its place ----

@@ -295,3 +295,12 @@ def test_watch_as_lines(service):
     assert objects and objects[-1]["status"] == "PROCESSED"
     for one in objects:
         valid(one, "upload")
+
+
+@pytest.mark.parametrize("closed, code", [("<&-", 0), ("2>&-", 0), (">&-", 1), ("<&- 2>&-", 0),
+                                          ("<&- >&- 2>&-", 1)])
+def test_standard_descriptors_that_are_closed(service, closed, code):
+    for command in ("ping", "version", "help"):
+        done = subprocess.run(["sh", "-c", f'"$0" --socket "$1" {command} {closed}',
+                               BUILD / "uploadctl", service.socket], capture_output=True, text=True)
+        assert done.returncode == code, (command, done)

@@ -10,7 +10,8 @@ CREATE INDEX file_data_place_2 ON @schema@.file_data
 DROP INDEX @schema@.file_data_place;
 ALTER INDEX @schema@.file_data_place_2 RENAME TO file_data_place;
 
--- Deletes a tracker's rows from a line on by reading the whole table, whatever an index says.
+-- Deletes a tracker's rows from a line on by reading the whole table, whatever an index says. Raises
+-- when they are still there then: a rule or trigger of the table keeps them.
 CREATE FUNCTION @schema@.remove_unfound(a_tracker bigint, a_from_line bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -27,6 +28,13 @@ BEGIN
     IF deleted > 0 THEN
         RAISE WARNING 'the index file_data_place did not find % rows of tracker %',
             deleted, a_tracker USING HINT = 'Rebuild it with REINDEX INDEX.';
+    END IF;
+    PERFORM FROM @schema@.file_data AS d
+    WHERE d.file_tracker_id = a_tracker AND d.line_no >= a_from_line;
+    IF FOUND THEN
+        RAISE EXCEPTION 'rows of tracker % in file_data cannot be deleted', a_tracker
+            USING ERRCODE = 'triggered_data_change_violation',
+                  HINT = 'Look for a rule or trigger of the table that keeps rows from being deleted.';
     END IF;
 END
 $remove$;
