@@ -222,13 +222,14 @@ static void replace(char **text, const char *with)
     *text = mem_dup(escaped);
 }
 
-/* What the service tries again because of is said once. */
+/* An upload that is retried, or a rollback: what the service tries it again because of is said
+ * once. */
 static void say_trouble(struct follow *follow, struct followed *one, const json_t *upload)
 {
     const char *message = ipc_text(json_object_get(upload, "error"), "message");
     char *before = one->trouble;
 
-    if (!is(one, "retrying") || !message)
+    if (!message || !(is(one, "retrying") || is(one, "stopping") || is(one, "restarting")))
         return;
     one->trouble = NULL;
     replace(&one->trouble, message);

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 from harness import BUILD, ROOT, check_exact, children, records_of, send_signal, wait_until
@@ -118,13 +119,16 @@ def test_rows_that_cannot_be_deleted_are_never_called_gone(service, keeper):
     path, tracker = in_the_middle(service)
     service.ok("kill", path)
     service.sql.run(keeper)
-    service.ok("stop", "--no-wait", path)
+    stopping = service.ctl_start("stop", path)
     message = wait_until(lambda: (service.status(path)["error"] or {}).get("message"), "the reason")
     assert "cannot be deleted" in message, message
     assert service.status(path)["status"] == "PROCESSING"
+    time.sleep(0.5)
+    assert stopping.poll() is None
     kind = "TRIGGER" if "TRIGGER" in keeper else "RULE"
     service.sql.run(f"DROP {kind} keep ON uploader.file_data")
-    service.wait_status(path, "STOPPED")
+    out, err = stopping.communicate(timeout=60)
+    assert stopping.returncode == 0 and f"trying again: {message}" in err, (out, err)
     assert check_exact(service, tracker) == "STOPPED"
 
 
