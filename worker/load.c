@@ -197,9 +197,9 @@ static int refuse_known(const struct load *load, const struct checkpoint *last, 
         error_hint(err, "To upload it once more: %s", command);
     } else {
         error_set(err, ERR_GROWN, "\"%s\" has grown: its beginning is in already", path);
-        error_detail(err, "Its first %lld of %lld bytes, %lld records, are those of upload %lld.",
+        error_detail(err, "Its first %lld of %lld bytes, %lld record%s, are those of upload %lld.",
                      (long long)last->end_offset, (long long)size, (long long)last->last_line,
-                     (long long)load->job->earlier);
+                     last->last_line == 1 ? "" : "s", (long long)load->job->earlier);
         error_hint(err,
                    "Put what is new into a file of its own and upload that; or, to upload all of "
                    "it once more: %s",

@@ -13,7 +13,8 @@ struct verify;
 
 struct verified {
     const struct db_error *failed; /* the database's, or the file's (DB_DONE); NULL: none */
-    /* The first chunk whose bytes the file does not have; NULL: it has all of them. */
+    /* The first chunk whose bytes the file does not have, or in whose last record it goes on; NULL:
+     * it has all of them. */
     const struct checkpoint *differs;
     const struct checkpoint *last; /* when it has all of them; NULL: the tracker has none */
 };

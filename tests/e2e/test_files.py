@@ -192,6 +192,26 @@ def test_grown_between_kill_and_resume(service):
     assert service.rows(tracker) == records_of(path)
 
 
+def test_what_goes_on_in_its_last_record_has_changed(service):
+    """Without a line end before, what is appended makes another record of the last one."""
+    path = service.file("open.csv", "name,email\nab,c")
+    service.ok("upload", "--wait", path)
+    with open(path, "a") as file:
+        file.write("d\nx,y\n")
+    answer = service.ok("upload", "--wait", path, "--json").json  # another file at this path
+    assert service.rows(answer["id"]) == records_of(path) == [(1, "ab", "cd"), (2, "x", "y")]
+
+
+@pytest.mark.parametrize("rest", ["\nx,y\n", "\r\nx,y\r\n"])
+def test_what_goes_on_behind_its_last_record_has_grown(service, rest):
+    path = service.file("open.csv", "name,email\nab,c")
+    service.ok("upload", "--wait", path)
+    with open(path, "a", newline="") as file:
+        file.write(rest)
+    answer = service.ok("upload", "--wait", path, "--json", code=6).json
+    assert answer["error"]["code"] == "grown"
+
+
 @pytest.mark.parametrize("change", ["append", "truncate", "rewrite", "replace", "remove"])
 def test_changed_while_it_is_read(new_service, change):
     service = new_service(upload={"chunk_bytes": "4K"}).start_paused("lane.committed:3")
