@@ -8,9 +8,9 @@
 -- of this role (0: none, -1: a prepared transaction).
 --
 -- The roots are ended: who waits himself, for the same row, does no harm. As long as it waits only,
--- that is: pg_blocking_pids knows nothing of a statement that has given up. And a worker's session that
--- stands in the way itself is ended wherever it is, for it may hold the row and wait for somebody else
--- (a rollback, for a table that is locked): a fence outlaws it anyway.
+-- that is: pg_blocking_pids knows nothing of a statement that has given up. And when no root is the
+-- service's, a worker's session that stands in the way itself is ended: it may hold the row and wait
+-- for somebody else (a rollback, for a table that is locked), and a fence outlaws it anyway.
 WITH RECURSIVE waiting (pid) AS (
     SELECT $1::integer
     UNION
@@ -35,7 +35,9 @@ WITH RECURSIVE waiting (pid) AS (
     LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = k.pid
     WHERE k.pid <> pg_catalog.pg_backend_pid()
 )
-SELECT count(*) FILTER (WHERE CASE WHEN f.ours AND (f.is_root OR f.of_worker)
+SELECT count(*) FILTER (WHERE CASE WHEN f.ours
+                                        AND (f.is_root OR f.of_worker AND NOT EXISTS (
+                                            SELECT FROM found AS r WHERE r.is_root AND r.ours))
                                    THEN pg_catalog.pg_terminate_backend(f.pid)
                                    ELSE false END) AS terminated,
        coalesce(min(CASE WHEN f.pid = 0 THEN -1 ELSE f.pid END)

@@ -121,12 +121,17 @@ static void test_blocker_is_terminated(void **state)
     char *set = mem_format("SET application_name = '%s'", name);
     PGconn *zombie = PQconnectdb(world->settings.conninfo);
     PGconn *waiter = PQconnectdb(world->settings.conninfo);
+    char waits[128];
 
     create(world, &made, "/a", WORLD_OWNER);
     PQclear(PQexec(zombie, set));
     PQclear(PQexec(waiter, set));
     PQclear(PQexec(zombie, "BEGIN; SELECT FROM " WORLD_QUOTED ".file_tracker FOR UPDATE"));
     PQsendQuery(waiter, "SELECT FROM " WORLD_QUOTED ".file_tracker FOR UPDATE");
+    snprintf(waits, sizeof waits, "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = %d",
+             PQbackendPID(waiter));
+    while (side_int(world, waits) == 0)
+        ;
     tracker_move(world->conn, MOVE_KILL, &made.tracker, &args, take_tracker, &fenced);
     expect_silence(world, &fenced, 300);
     assert_blockers(world, 1, 0);
