@@ -73,6 +73,14 @@ class Cluster:
     def crash(self):
         self._call("crash")
 
+    def freeze(self):
+        """Stops the server: connections stay, and nobody answers. What it returns undoes that."""
+        server = int(open(f"{self.folder}/data/postmaster.pid").readline())
+        group = [server] + children(server)
+        for pid in group:
+            send_signal(pid, signal.SIGSTOP)
+        return lambda: [send_signal(pid, signal.SIGCONT) for pid in group]
+
     def remove(self):
         self._call("remove")
 
@@ -217,6 +225,19 @@ class Service:
             return answer.code == 0 and answer.json["database"] == "ready"
 
         wait_until(ready, "uploaderd with its database")
+
+    def in_the_middle(self, name="people.csv", count=60_000):
+        """An upload that has its first rows, and goes on: (path, tracker)."""
+        path = self.people(name, count)
+        tracker = self.ok("upload", path, "--json").json["id"]
+        wait_until(lambda: self.status(path)["rows"] > 0, "the first rows")
+        return path, tracker
+
+    def only_error(self):
+        """The one error in the log."""
+        lines = [line for line in self.log_text().splitlines() if " error" in line]
+        assert len(lines) == 1, self.log_text()
+        return lines[0]
 
     def log_text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""

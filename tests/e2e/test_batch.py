@@ -14,6 +14,11 @@ def batch(service, *arguments):
                           capture_output=True, text=True, timeout=120)
 
 
+def batch_start(service):
+    return subprocess.Popen([BUILD / "uploaderd", "--config", service.config, "--batch"],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
 def configured(new_service, **options):
     service = new_service(upload={"chunk_bytes": "4K"}, **options)
     service.set(batch__all={"files": service.files / "*.csv"})
@@ -96,8 +101,7 @@ def test_batch_goes_on_and_leaves_what_was_stopped(new_service):
 def test_batch_stop_and_kill_at_its_socket(new_service):
     service = configured(new_service)
     path = service.people("a.csv", 300_000)
-    running = subprocess.Popen([BUILD / "uploaderd", "--config", service.config, "--batch"],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = batch_start(service)
     socket = f"{service.socket}.batch"
 
     def rows():
@@ -115,8 +119,7 @@ def test_batch_stop_and_kill_at_its_socket(new_service):
 def test_batch_terminated(new_service):
     service = configured(new_service)
     service.people("a.csv", 300_000)
-    running = subprocess.Popen([BUILD / "uploaderd", "--config", service.config, "--batch"],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = batch_start(service)
 
     def started():
         try:
@@ -149,21 +152,20 @@ def test_batch_with_a_profile_of_its_own(new_service):
                            " ORDER BY 1") == [("contacts", "n2", "e2"), ("shop", "n1", "e1")]
 
 
-def starting(service):
-    """A batch run whose supervisor answers already."""
-    running = subprocess.Popen([BUILD / "uploaderd", "--config", service.config, "--batch"],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: subprocess.run([BUILD / "uploadctl", "--socket", f"{service.socket}.batch",
-                                       "ping"], capture_output=True).returncode == 0, "an answer")
-    return running
-
-
-def test_batch_waits_for_its_database(new_service, own_cluster):
+def without_database(new_service, own_cluster):
+    """A batch run that answers while its server is stopped: (service, path, running)."""
     database = own_cluster.new_database()
     own_cluster.stop()
     service = configured(new_service, cluster=own_cluster, database=database)
     path = service.people("a.csv", 100)
-    running = starting(service)
+    running = batch_start(service)
+    wait_until(lambda: subprocess.run([BUILD / "uploadctl", "--socket", f"{service.socket}.batch",
+                                       "ping"], capture_output=True).returncode == 0, "an answer")
+    return service, path, running
+
+
+def test_batch_waits_for_its_database(new_service, own_cluster):
+    service, path, running = without_database(new_service, own_cluster)
     own_cluster.start()
     out, err = running.communicate(timeout=60)
     assert running.returncode == 0, (out, err)
@@ -171,11 +173,7 @@ def test_batch_waits_for_its_database(new_service, own_cluster):
 
 
 def test_batch_terminated_before_its_database_was_there(new_service, own_cluster):
-    database = own_cluster.new_database()
-    own_cluster.stop()
-    service = configured(new_service, cluster=own_cluster, database=database)
-    path = service.people("a.csv", 100)
-    running = starting(service)
+    _, path, running = without_database(new_service, own_cluster)
     running.send_signal(signal.SIGTERM)
     out, err = running.communicate(timeout=60)
     assert running.returncode == 1, (out, err)

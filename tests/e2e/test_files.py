@@ -8,7 +8,7 @@ import socket
 import subprocess
 
 import pytest
-from harness import check_exact, records_of, wait_until
+from harness import check_exact, records_of
 
 
 def refused(service, path, code):
@@ -147,9 +147,7 @@ def test_a_file_with_a_name_of_digits(service):
 
 
 def half(service, count=100_000):
-    path = service.people("half.csv", count)
-    tracker = service.ok("upload", path, "--json").json["id"]
-    wait_until(lambda: service.status(path)["rows"] > 0, "the first rows")
+    path, tracker = service.in_the_middle("half.csv", count)
     answer = service.ok("kill", path, "--json").json
     assert answer["status"] == "KILLED"
     return path, tracker, answer

@@ -78,9 +78,7 @@ def test_supervisor_killed_at(new_service, point):
 def test_rollback_survives(new_service, point, victim):
     """A stop whose intent is durable ends STOPPED, whoever dies in its middle."""
     service = new_service(upload={"chunk_bytes": "4K"}).start_paused(point)
-    path = service.people(count=60_000)
-    tracker = service.ok("upload", path, "--json").json["id"]
-    wait_until(lambda: service.status(path)["rows"] > 0, "the first rows")
+    path, tracker = service.in_the_middle()
     service.ok("stop", "--no-wait", path)
     stopped = service.paused()
     if victim == "worker":
@@ -97,17 +95,13 @@ def test_rollback_survives(new_service, point, victim):
 def test_rollback_worker_that_hangs_is_replaced(new_service):
     service = new_service(upload={"chunk_bytes": "4K"}, supervisor={"stop_timeout": "1s"})
     service.start_paused("rollback.before_step")
-    path = service.people(count=60_000)
-    tracker = service.ok("upload", path, "--json").json["id"]
-    wait_until(lambda: service.status(path)["rows"] > 0, "the first rows")
+    path, tracker = service.in_the_middle()
     assert service.ok("stop", path, "--json").json["status"] == "STOPPED"
     assert check_exact(service, tracker) == "STOPPED"
 
 
 def test_killed_stays_killed_over_a_restart(service):
-    path = service.people(count=60_000)
-    tracker = service.ok("upload", path, "--json").json["id"]
-    wait_until(lambda: service.status(path)["rows"] > 0, "the first rows")
+    path, tracker = service.in_the_middle()
     rows = service.ok("kill", path, "--json").json["rows"]
     service.kill()
     service.start()
@@ -120,9 +114,7 @@ def test_killed_stays_killed_over_a_restart(service):
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_shutdown_ends_at_a_recovery_point(new_service, how):
     service = new_service(upload={"chunk_bytes": "4K"}, supervisor={"resume": "no"}).start()
-    path = service.people(count=60_000)
-    tracker = service.ok("upload", path, "--json").json["id"]
-    wait_until(lambda: service.status(path)["rows"] > 0, "the first rows")
+    path, tracker = service.in_the_middle()
     assert service.stop(how) == 0
     status, interrupted = service.sql.run(
         "SELECT status, interrupted FROM uploader.file_tracker WHERE id = %s", tracker)[0]

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from harness import BUILD, check_exact, children, records_of, send_signal, wait_until
+from harness import BUILD, check_exact, records_of, send_signal, wait_until
 
 
 def run(*arguments, **options):
@@ -50,14 +50,8 @@ def test_starts_and_answers_while_the_database_is_away(new_service, own_cluster)
 def test_kill_while_the_database_is_away(new_service, own_cluster):
     """The process is killed at once, the command is not acknowledged, KILLED is recorded later."""
     service = new_service(cluster=own_cluster, upload={"chunk_bytes": "4K"}).start()
-    path = service.people(count=60_000)
-    tracker = service.ok("upload", path, "--json").json["id"]
-    wait_until(lambda: service.status(path)["rows"] > 0, "the first rows")
-    # the server's processes stand still: nobody notices yet that it is away
-    server = int(open(f"{own_cluster.folder}/data/postmaster.pid").readline())
-    group = [server] + children(server)
-    for pid in group:
-        send_signal(pid, signal.SIGSTOP)
+    path, tracker = service.in_the_middle()
+    go_on = own_cluster.freeze()  # nobody notices yet that it is away
     try:
         workers = service.workers()
         killing = service.ctl_start("kill", path, "--json")
@@ -65,8 +59,7 @@ def test_kill_while_the_database_is_away(new_service, own_cluster):
         out, _ = killing.communicate(timeout=60)
         assert killing.returncode == 9, out
     finally:
-        for pid in group:
-            send_signal(pid, signal.SIGCONT)
+        go_on()
     service.wait_status(path, "KILLED")
     assert check_exact(service, tracker) == "KILLED"
     assert service.sql.value("SELECT interrupted FROM uploader.file_tracker") is False
@@ -88,8 +81,7 @@ def test_second_of_the_same_name_elsewhere(service, new_service):
     second = new_service(database=service.database, name=name)
     second.start(wait=False)
     assert second.process.wait(60) == 1
-    lines = [line for line in second.log_text().splitlines() if " error" in line]
-    assert len(lines) == 1 and "name" in lines[0], second.log_text()
+    assert "name" in second.only_error()
     path = service.people(count=10)
     service.ok("upload", "--wait", path)
 
@@ -103,9 +95,7 @@ def test_a_stale_socket_is_replaced(service):
 
 def test_another_name_touches_nothing_but_by_command(new_service):
     one = new_service(upload={"chunk_bytes": "4K"}, supervisor={"resume": "no"}).start()
-    path = one.people(count=60_000)
-    tracker = one.ok("upload", path, "--json").json["id"]
-    wait_until(lambda: one.status(path)["rows"] > 0, "the first rows")
+    path, tracker = one.in_the_middle()
     two = new_service(database=one.database)
     two.set(files={"allow": one.files}, upload={"chunk_bytes": "4K"})
     two.start()
@@ -131,9 +121,7 @@ def test_another_name_touches_nothing_but_by_command(new_service):
 
 def test_stop_of_a_lost_host_takes_over(new_service):
     one = new_service(upload={"chunk_bytes": "4K"}).start()
-    path = one.people(count=60_000)
-    tracker = one.ok("upload", path, "--json").json["id"]
-    wait_until(lambda: one.status(path)["rows"] > 0, "the first rows")
+    path, tracker = one.in_the_middle()
     two = new_service(database=one.database).start()
     one.process.send_signal(signal.SIGSTOP)
     for pid in one.workers():

@@ -4,38 +4,13 @@
 import fcntl
 import os
 import re
-import signal
 import subprocess
 import time
 
 import pytest
-from harness import BUILD, ROOT, check_exact, children, records_of, send_signal, wait_until
+from harness import BUILD, ROOT, alive, check_exact, records_of, wait_until
 
 OF_SUPERVISOR = "application_name LIKE 'uploader/%/0/%'"  # its sessions work for no tracker
-
-
-def in_the_middle(service, **options):
-    """An upload that has its first rows: (path, tracker)."""
-    path = service.people(count=60_000, **options)
-    tracker = service.ok("upload", path, "--json").json["id"]
-    wait_until(lambda: service.status(path)["rows"] > 0, "the first rows")
-    return path, tracker
-
-
-def freeze(cluster):
-    """Stops the server's processes: connections stay, and nobody answers. Undone by the answer."""
-    server = int(open(f"{cluster.folder}/data/postmaster.pid").readline())
-    group = [server] + children(server)
-    for pid in group:
-        send_signal(pid, signal.SIGSTOP)
-    return lambda: [send_signal(pid, signal.SIGCONT) for pid in group]
-
-
-def only_error(service):
-    """The text of the one error in the log of a supervisor that has ended."""
-    lines = [line for line in service.log_text().splitlines() if " error" in line]
-    assert len(lines) == 1, service.log_text()
-    return lines[0]
 
 
 # ---- its sessions ----
@@ -49,7 +24,7 @@ def both_sessions(service):
 
 
 def test_the_supervisors_own_sessions_are_ended(service):
-    path, tracker = in_the_middle(service)
+    path, tracker = service.in_the_middle()
     for _ in range(3):
         pids = wait_until(lambda: both_sessions(service), "both sessions of the supervisor")
         service.sql.run("SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid", pids)
@@ -64,10 +39,8 @@ def test_the_supervisors_own_sessions_are_ended(service):
 def test_a_locked_row_holds_up_no_other_at_recovery(new_service):
     """Unfinished trackers are fenced in one statement, without those whose row is locked."""
     service = new_service(upload={"chunk_bytes": "4K"}, supervisor={"resume": "no"}).start()
-    one, first = in_the_middle(service)
-    two = service.people("two.csv", 60_000)
-    second = service.ok("upload", two, "--json").json["id"]
-    wait_until(lambda: service.status(two)["rows"] > 0, "the first rows of the second")
+    one, first = service.in_the_middle()
+    two, second = service.in_the_middle("two.csv")
     service.kill()
     with service.cluster.connect(service.database) as blocker:
         blocker.connection.autocommit = False
@@ -89,7 +62,7 @@ def test_a_locked_row_holds_up_no_other_at_recovery(new_service):
 def test_very_many_unfinished_uploads(new_service):
     count = 5_000
     service = new_service(upload={"chunk_bytes": "4K"}, supervisor={"resume": "no"}).start()
-    path, tracker = in_the_middle(service)
+    path, tracker = service.in_the_middle()
     service.kill()
     columns = ("profile, profile_text, status, owner, size, device, inode, mtime_ns, ctime_ns")
     service.sql.run(
@@ -116,7 +89,7 @@ def test_very_many_unfinished_uploads(new_service):
     "CREATE RULE keep AS ON DELETE TO uploader.file_data DO INSTEAD NOTHING",
 ])
 def test_rows_that_cannot_be_deleted_are_never_called_gone(service, keeper):
-    path, tracker = in_the_middle(service)
+    path, tracker = service.in_the_middle()
     service.ok("kill", path)
     service.sql.run(keeper)
     stopping = service.ctl_start("stop", path)
@@ -134,7 +107,7 @@ def test_rows_that_cannot_be_deleted_are_never_called_gone(service, keeper):
 
 def test_kill_of_a_rollback_that_waits_for_another_session(service):
     """The server's process outlives its killed worker, holds the row, and would go on later."""
-    path, tracker = in_the_middle(service)
+    path, tracker = service.in_the_middle()
     rows = service.ok("kill", path, "--json").json["rows"]
     with service.cluster.connect(service.database) as blocker:
         blocker.connection.autocommit = False
@@ -167,12 +140,12 @@ def test_shutdown_while_the_database_does_not_answer(new_service, own_cluster):
     """What it cannot record any more, the next start does."""
     service = new_service(cluster=own_cluster, upload={"chunk_bytes": "4K"},
                           supervisor={"resume": "no", "stop_timeout": "1s"}).start()
-    path, tracker = in_the_middle(service)
+    path, tracker = service.in_the_middle()
     workers = service.workers()
-    go_on = freeze(own_cluster)
+    go_on = own_cluster.freeze()
     try:
         service.stop()
-        assert not set(workers) & set(children(1))  # orphans
+        wait_until(lambda: not any(map(alive, workers)), "the workers to be gone")
     finally:
         go_on()
     service.start()
@@ -183,7 +156,7 @@ def test_shutdown_while_the_database_does_not_answer(new_service, own_cluster):
 def test_shutdown_with_a_locked_row(new_service):
     service = new_service(upload={"chunk_bytes": "4K"},
                           supervisor={"resume": "no", "stop_timeout": "1s"}).start()
-    path, tracker = in_the_middle(service)
+    path, tracker = service.in_the_middle()
     with service.cluster.connect(service.database) as blocker:
         blocker.connection.autocommit = False
         blocker.run("SELECT FROM uploader.file_tracker FOR UPDATE")
@@ -247,7 +220,7 @@ def test_a_newer_schema_ends_it(service):
     service.start(wait=False)
     assert service.process.wait(60) == 1
     service.sql.run("DELETE FROM uploader.schema_version WHERE version = 999")
-    assert "999" in only_error(service)
+    assert "999" in service.only_error()
     service.start()
 
 
@@ -277,7 +250,7 @@ def test_a_file_in_the_sockets_place_stays(new_service):
     service.socket.write_text("precious")
     service.start(wait=False)
     assert service.process.wait(60) == 1
-    assert str(service.socket) in only_error(service)
+    assert str(service.socket) in service.only_error()
     assert service.socket.read_text() == "precious"
     service.socket.unlink()
     service.start()
