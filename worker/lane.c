@@ -44,7 +44,6 @@ struct lane {
     struct input *input; /* NULL until the first chunk */
     enum pass_kind kind;
     struct pass *pass; /* NULL unless COPYING */
-    bool ends;         /* all of the pass has been given to the connection, and its end */
     uv_timer_t timer;  /* of silence */
     bool timer_closed;
 
@@ -108,11 +107,18 @@ static void on_silence(uv_timer_t *timer)
     struct lane *lane = CONTAINER_OF(timer, struct lane, timer);
     struct db_error err = {.meaning = DB_LOST};
 
-    if (lane->ends && !copy_unsent(lane->conn))
-        return; /* it has all, and may take its time */
     error_set(&err.error, ERR_DATABASE_AWAY, "the server has taken nothing for %d seconds",
               SILENCE_MS / 1000);
     fail(lane, &err);
+}
+
+/* The same while the end of a COPY is not sent; a server that has it may take its time. */
+static void on_end_silence(uv_timer_t *timer)
+{
+    const struct lane *lane = CONTAINER_OF(timer, struct lane, timer);
+
+    if (copy_unsent(lane->conn))
+        on_silence(timer);
 }
 
 static void expect_answer(struct lane *lane)
@@ -192,7 +198,6 @@ static void on_copy_ended(void *arg, int64_t stored, const struct db_error *err)
     struct error own;
 
     uv_timer_stop(&lane->timer);
-    lane->ends = false;
     if (err) {
         fail(lane, err);
         return;
@@ -227,8 +232,7 @@ static void send_slice(struct lane *lane)
     if (lane->slice_bytes > 0)
         copy_put(lane->conn, lane->slice, lane->slice_bytes);
     if (lane->read_rc == 0) {
-        lane->ends = true;
-        expect_answer(lane);
+        uv_timer_start(&lane->timer, on_end_silence, SILENCE_MS, 0);
         copy_end(lane->conn, NULL, on_copy_ended, lane);
     } else if (copy_full(lane->conn)) {
         expect_answer(lane);
