@@ -45,6 +45,11 @@ struct scanner {
     int64_t hashed;     /* offset of the first byte that is not hashed */
 };
 
+static bool is_line_end(char byte)
+{
+    return byte == '\n' || byte == '\r';
+}
+
 struct scanner *scanner_new(const struct source *source, char delimiter, char quote,
                             int64_t max_record, int64_t start, int64_t end)
 {
@@ -180,7 +185,7 @@ static int begin(struct scanner *s, struct error *err)
     if (s->base == 0 && s->pos == 0 && (rc = pass_bom(s, err)) < 0)
         return rc;
     while (true) {
-        while (s->pos < s->filled && (s->buf[s->pos] == '\n' || s->buf[s->pos] == '\r'))
+        while (s->pos < s->filled && is_line_end(s->buf[s->pos]))
             s->pos++;
         s->first = s->pos;
         if (s->pos < s->filled)
@@ -219,7 +224,7 @@ static const char *pass_plain(struct scanner *s, const char *p, const char *end)
 /* The byte behind a quote in a quoted field. */
 static const char *pass_closing(struct scanner *s, const char *p)
 {
-    if (*p == '\n' || *p == '\r')
+    if (is_line_end(*p))
         return p;
     if (*p == s->quote)
         s->state = QUOTED;
@@ -254,7 +259,7 @@ static int find_line_end(struct scanner *s)
             p = pass_closing(s, p);
         else
             p = find_any(p, end, '\n', '\r', '\n');
-        if (s->state != QUOTED && p < end && (*p == '\n' || *p == '\r')) {
+        if (s->state != QUOTED && p < end && is_line_end(*p)) {
             s->pos = (size_t)(p - s->buf);
             return 1;
         }
@@ -377,4 +382,14 @@ int scanner_next(struct scanner *s, struct record *record, struct error *err)
     record->end_offset = scanner_offset(s);
     s->first = s->pos;
     return 1;
+}
+
+int scanner_is_inside(const struct source *source, int64_t offset, bool *inside, struct error *err)
+{
+    char around[2];
+    size_t got;
+    int rc = source_read(source, offset - 1, around, sizeof around, &got, err);
+
+    *inside = rc == 0 && got == sizeof around && !is_line_end(around[0]) && !is_line_end(around[1]);
+    return rc;
 }

@@ -51,6 +51,12 @@ int scanner_next(struct scanner *scanner, struct record *record, struct error *e
  * since (which are passed over only by the call of scanner_next that follows). */
 int64_t scanner_offset(const struct scanner *scanner);
 
+/* Does a record that ended at `offset` (above 0), because the file did, go on there now? True when
+ * there are bytes before and behind that place and none of the two is a line end. Errors as
+ * source_read. */
+int scanner_is_inside(const struct source *source, int64_t offset, bool *inside,
+                      struct error *err) MUST_USE;
+
 /* From now on the scanner also hashes the bytes that it passes, from its present offset on;
  * scanner_hash ends with the bytes before scanner_offset and starts the next stretch there. */
 void scanner_hash_start(struct scanner *scanner);

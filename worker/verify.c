@@ -2,6 +2,7 @@
 #include "worker/verify.h"
 
 #include "base/mem.h"
+#include "csv/scanner.h"
 #include "worker/outcome.h"
 
 #include <stdatomic.h>
@@ -48,23 +49,6 @@ static void answer(struct verify *v, const struct verified *verified)
     verify_free(v);
 }
 
-static bool is_line_end(char byte)
-{
-    return byte == '\n' || byte == '\r';
-}
-
-/* Did the last record end where the file ended, although the file goes on there now? Without a line
- * end before or behind that place it is another record today. 0 or a negative code. */
-static int ends_in_record(const struct source *source, int64_t end, bool *inside, struct error *err)
-{
-    char around[2];
-    size_t got;
-    int rc = source_read(source, end - 1, around, sizeof around, &got, err);
-
-    *inside = rc == 0 && got == sizeof around && !is_line_end(around[0]) && !is_line_end(around[1]);
-    return rc;
-}
-
 static void on_hash(uv_work_t *work)
 {
     struct verify *v = CONTAINER_OF(work, struct verify, hashing);
@@ -82,7 +66,7 @@ static void on_hash(uv_work_t *work)
         if (v->rc < 0 || memcmp(hash, checkpoint->hash, sizeof hash) != 0)
             break;
         if (checkpoint->final && checkpoint->end_offset > 0)
-            v->rc = ends_in_record(source, checkpoint->end_offset, &inside, &v->error);
+            v->rc = scanner_is_inside(source, checkpoint->end_offset, &inside, &v->error);
         if (v->rc < 0 || inside)
             break;
     }
