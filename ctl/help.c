@@ -31,6 +31,11 @@ static void print_examples(FILE *out, const struct command *command)
         fprintf(out, "  %-40s %s\n", command->examples[i].command, command->examples[i].what);
 }
 
+static bool is_own(const struct command_option *option, size_t command)
+{
+    return option->on != ON_ALL && option->on & ON(command);
+}
+
 /* "--timeout TIME" */
 static char *option_text(const struct command_option *option)
 {
@@ -68,7 +73,7 @@ static void print_synopsis(FILE *out, size_t command)
     fputs(commands[command].name, out);
     for (size_t i = 0; i < command_option_count; i++) {
         const struct command_option *option = &command_options[i];
-        if (option->on == ON_ALL || !(option->on & ON(command)))
+        if (!is_own(option, command))
             continue;
         char *text = option_text(option);
         fprintf(out, " [%s]", text);
@@ -82,7 +87,7 @@ static void print_options(FILE *out, size_t command, bool of_all)
 {
     for (size_t i = 0; i < command_option_count; i++) {
         const struct command_option *option = &command_options[i];
-        if ((option->on == ON_ALL) != of_all || !(option->on & ON(command)))
+        if (of_all ? option->on != ON_ALL : !is_own(option, command))
             continue;
         char *text = option_text(option);
         fprintf(out, "  %-16s ", text);
@@ -131,7 +136,7 @@ void command_print_help(FILE *out, const struct command *command)
         print_wrapped(out, command->more, 0);
     }
     for (size_t i = 0; i < command_option_count; i++)
-        options |= command_options[i].on != ON_ALL && command_options[i].on & ON(number);
+        options |= is_own(&command_options[i], number);
     if (options) {
         fprintf(out, "\nOptions:\n");
         print_options(out, number, false);
@@ -159,8 +164,8 @@ static void print_markdown_options(FILE *out)
         free(text);
         if (option->on == ON_ALL)
             fprintf(out, "all commands");
-        for (size_t c = 0; c < COMMAND_COUNT && option->on != ON_ALL; c++)
-            if (option->on & ON(c))
+        for (size_t c = 0; c < COMMAND_COUNT; c++)
+            if (is_own(option, c))
                 fprintf(out, "`%s`", commands[c].name);
         fprintf(out, " | %s |\n", option->what);
     }

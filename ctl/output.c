@@ -27,22 +27,21 @@ void output_json(const json_t *object)
     output_flush();
 }
 
-/* Messages come from elsewhere, and may hold what a terminal would obey. */
-static void line(const char *before, const char *text)
+void output_line(FILE *out, const char *label, const char *text)
 {
     char escaped[2048];
 
+    if (!text[0])
+        return;
     text_escape(escaped, sizeof escaped, text);
-    fprintf(stderr, "%s: %s\n", before, escaped);
+    fprintf(out, "%s: %s\n", label, escaped);
 }
 
 void output_error_lines(const struct error *err)
 {
-    line("uploadctl", err->message);
-    if (err->detail[0])
-        line("detail", err->detail);
-    if (err->hint[0])
-        line("hint", err->hint);
+    output_line(stderr, "uploadctl", err->message);
+    output_line(stderr, "detail", err->detail);
+    output_line(stderr, "hint", err->hint);
 }
 
 void output_error(const struct error *err, bool json)

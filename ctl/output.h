@@ -8,12 +8,17 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 /* The object on a line of its own. Borrowed. */
 void output_json(const json_t *object);
 
 /* With `json` {"error": {...}} as one line; else the error for people. */
 void output_error(const struct error *err, bool json);
+
+/* For people: "label: text" on a line, or nothing for a text that is empty. What a terminal would
+ * obey is escaped, for texts come from elsewhere. */
+void output_line(FILE *out, const char *label, const char *text);
 
 /* For people: "uploadctl: message", then "detail: " and "hint: " lines, on standard error. */
 void output_error_lines(const struct error *err);

@@ -68,24 +68,15 @@ static void print_pong_json(json_t *pong)
     output_json(pong);
 }
 
-static void print_reason(const char *label, const char *text)
-{
-    char escaped[2048];
-
-    text_escape(escaped, sizeof escaped, text);
-    if (text[0])
-        printf("%s: %s\n", label, escaped);
-}
-
 static void print_trouble(const json_t *json)
 {
     struct error err;
 
     printf("the supervisor cannot use its database, and goes on trying\n");
     ipc_error_parse(json, &err);
-    print_reason("reason", err.message);
-    print_reason("detail", err.detail);
-    print_reason("hint", err.hint);
+    output_line(stdout, "reason", err.message);
+    output_line(stdout, "detail", err.detail);
+    output_line(stdout, "hint", err.hint);
 }
 
 static void print_pong(const json_t *pong)

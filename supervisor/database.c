@@ -42,7 +42,7 @@ struct database {
     bool watching;            /* blockers are being looked for */
     bool life_told;           /* that it takes long */
     bool stopped;
-    struct error last; /* logged last, so that the same is not said every time */
+    struct error last; /* why it is away, as logged; the same is not said every time */
 };
 
 static void dial(struct database *database);
