@@ -19,6 +19,9 @@ struct error {
     char hint[512];
 };
 
+/* How a hint says that a changed configuration is to be taken: one wording for all of them. */
+#define HINT_RELOAD "reload it (SIGHUP to uploaderd)"
+
 /* Sets code and message, clears the rest; what does not fit is cut at a whole UTF-8
  * character. Returns -code, so that a function can end with `return error_set(...)`. */
 int error_set(struct error *err, enum error_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);

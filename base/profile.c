@@ -11,6 +11,30 @@ const char *const profile_targets[PROFILE_COLUMNS] = {"name", "email"};
 
 static const char *const keys[] = {"columns", "header", "surplus_columns", "delimiter", "quote"};
 
+/* The first word of a byte is the one that is shown. */
+static const struct {
+    const char *word;
+    char byte;
+} words[] = {{"tab", '\t'}, {"\\t", '\t'}, {"space", ' '}, {"semicolon", ';'}};
+
+const char *profile_word_of(char byte)
+{
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (words[i].byte == byte)
+            return words[i].word;
+    return NULL;
+}
+
+bool profile_word_parse(const char *word, char *byte)
+{
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (strcmp(word, words[i].word) == 0) {
+            *byte = words[i].byte;
+            return true;
+        }
+    return false;
+}
+
 void profile_copy(struct profile *to, const struct profile *from)
 {
     *to = *from;

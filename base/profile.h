@@ -24,6 +24,13 @@ struct profile {
     int64_t reject_limit; /* in force at the next start; not part of what a resume compares */
 };
 
+/* The word that a configuration has for a delimiter or quote that one cannot well write as a
+ * character; NULL: there is none. Static. */
+const char *profile_word_of(char byte);
+
+/* The byte that such a word means; false when it is none. */
+bool profile_word_parse(const char *word, char *byte);
+
 /* A deep copy that the caller ends with profile_fini. */
 void profile_copy(struct profile *to, const struct profile *from);
 

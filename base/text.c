@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,4 +154,30 @@ bool text_path_below(const char *path, const char *folder)
     if (n == 1 && folder[0] == '/')
         return path[0] == '/';
     return strncmp(path, folder, n) == 0 && (path[n] == '\0' || path[n] == '/');
+}
+
+void text_count(char out[TEXT_COUNT_BYTES], int64_t n)
+{
+    char digits[TEXT_COUNT_BYTES];
+    uint64_t size = n < 0 ? (uint64_t)0 - (uint64_t)n : (uint64_t)n;
+    size_t length = (size_t)snprintf(digits, sizeof digits, "%" PRIu64, size);
+    size_t used = 0;
+
+    if (n < 0)
+        out[used++] = '-';
+    for (size_t i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            out[used++] = ',';
+        out[used++] = digits[i];
+    }
+    out[used] = '\0';
+}
+
+char *text_counted(char out[TEXT_COUNTED_BYTES], int64_t n, const char *noun)
+{
+    char number[TEXT_COUNT_BYTES];
+
+    text_count(number, n);
+    snprintf(out, TEXT_COUNTED_BYTES, "%s %.20s%s", number, noun, n == 1 ? "" : "s");
+    return out;
 }

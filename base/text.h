@@ -18,6 +18,14 @@ void text_escape(char *out, size_t size, const char *in);
 /* Whole decimal number within [min, max], nothing before or behind it. */
 bool text_to_int64(const char *text, int64_t min, int64_t max, int64_t *value);
 
+/* "3,201,000" */
+#define TEXT_COUNT_BYTES 32
+void text_count(char out[TEXT_COUNT_BYTES], int64_t n);
+
+/* "1 row", "3,201,000 rows"; the noun, of at most 20 bytes, takes an s. Returns `out`. */
+#define TEXT_COUNTED_BYTES 56
+char *text_counted(char out[TEXT_COUNTED_BYTES], int64_t n, const char *noun);
+
 /* The path made absolute (from `cwd`, itself absolute) and lexically normal: no empty, "."
  * or ".." component, no slash at the end. ".." at the root stays there. The caller frees. */
 char *text_path_normal(const char *path, const char *cwd);

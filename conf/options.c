@@ -54,7 +54,9 @@ const struct option options[] = {
     {SECTION_UPLOAD, "lanes", OPTION_NUMBER, "2", .min = 1, .max = 16, IN_CONF(lanes),
      .help = "Connections of one worker to PostgreSQL, each of which carries a chunk at a time."},
     {SECTION_UPLOAD, "reject_limit", OPTION_NUMBER, "1000", .min = 0, .max = REJECTS_MAX,
-     IN_CONF(reject_limit), .help = "Rejected records of one file; one more fails the upload."},
+     IN_CONF(reject_limit),
+     .help = "Rejected records of one file; one more fails the upload: the chunk that "
+             "crosses the limit is not committed, and its rejects are not kept."},
     {SECTION_UPLOAD, "max_record", OPTION_SIZE, "1M", .min = 16, .max = 256 * MIB,
      IN_CONF(max_record),
      .help = "Longest record. A longer one is rejected; one whose quote stays "
@@ -62,7 +64,8 @@ const struct option options[] = {
 
     {SECTION_PROFILE, "columns", OPTION_COLUMNS, "name, email", IN_PROFILE(columns),
      .help = "Columns of the file that become name and email, in this order: their names in the "
-             "header. Without a header, their positions from 1 on; the default is then 1, 2."},
+             "header, capitals and all. Without a header, their positions from 1 on; the default "
+             "is then 1, 2."},
     {SECTION_PROFILE, "header", OPTION_FLAG, "yes", .words = {"no", "yes"}, IN_PROFILE(header),
      .help = "The first record names the columns."},
     {SECTION_PROFILE, "surplus_columns", OPTION_FLAG, "refuse", .words = {"refuse", "ignore"},

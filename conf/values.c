@@ -113,19 +113,10 @@ static int store_level(struct storing *s)
     return refuse_text(s, "not a level");
 }
 
-/* Words for what a line cannot hold or would lose. */
 static int store_char(struct storing *s)
 {
-    static const struct {
-        const char *word;
-        char byte;
-    } words[] = {{"tab", '\t'}, {"\\t", '\t'}, {"space", ' '}, {"semicolon", ';'}};
-
-    for (size_t i = 0; i < COUNT_OF(words); i++)
-        if (strcmp(s->text, words[i].word) == 0) {
-            *(char *)field(s) = words[i].byte;
-            return 0;
-        }
+    if (profile_word_parse(s->text, field(s)))
+        return 0;
     if (strlen(s->text) != 1 || (unsigned char)s->text[0] > 0x7F)
         return refuse_text(s, "not one ASCII character");
     *(char *)field(s) = s->text[0];

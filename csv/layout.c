@@ -75,19 +75,28 @@ static int with_both_lists(const struct header *header, struct error *err)
     return error_detail(err, "The profile wants: %s; the file has: %s.", wanted.text, there.text);
 }
 
-/* How a configuration writes the delimiter that a header of one column seems to have; NULL when it
- * has none. */
-static const char *other_delimiter(const struct header *header)
+/* The delimiter that a header of one column seems to have; 0 when it has none. */
+static char other_delimiter(const struct header *header)
 {
-    static const struct {
-        char delimiter;
-        const char *word;
-    } usual[] = {{';', "semicolon"}, {'\t', "tab"}, {'|', "|"}, {',', ","}};
+    static const char usual[] = ";\t|,";
 
-    for (size_t i = 0; i < COUNT_OF(usual) && header->count == 1; i++)
-        if (memchr(header->names[0].data, usual[i].delimiter, header->names[0].size))
-            return usual[i].word;
-    return NULL;
+    for (const char *c = usual; *c && header->count == 1; c++)
+        if (memchr(header->names[0].data, *c, header->names[0].size))
+            return *c;
+    return 0;
+}
+
+static int hint_delimiter(const struct profile *profile, char delimiter, struct error *err)
+{
+    const char *word = profile_word_of(delimiter);
+    const char as_is[] = {delimiter, '\0'};
+
+    return error_hint(err,
+                      "Its delimiter seems to be another one. Give the file a profile of its own: "
+                      "a section [profile NAME] of the configuration, with delimiter = %s, and, "
+                      "where the header has other names than %.40s and %.40s, with those under "
+                      "columns; " HINT_RELOAD ", and upload with --profile NAME.",
+                      word ? word : as_is, profile->columns[0], profile->columns[1]);
 }
 
 static int refuse_missing(const struct header *header, const struct list *missing,
@@ -96,16 +105,13 @@ static int refuse_missing(const struct header *header, const struct list *missin
     error_set(err, ERR_FILE_HEADER, "the header lacks the column%s: %s",
               missing->count == 1 ? "" : "s", missing->text);
     with_both_lists(header, err);
-    const char *delimiter = other_delimiter(header);
+    char delimiter = other_delimiter(header);
     if (delimiter)
-        return error_hint(err,
-                          "Its delimiter seems to be another one. Give the file a profile of its "
-                          "own: a section [profile NAME] of the configuration, with delimiter = "
-                          "%s; reload it, and upload with --profile NAME.",
-                          delimiter);
+        return hint_delimiter(header->profile, delimiter, err);
     return error_hint(err, "Give the file a profile of its own: a section [profile NAME] of the "
-                           "configuration, with the header's names under columns, or with header "
-                           "= no if it has none; reload it, and upload with --profile NAME.");
+                           "configuration, with the header's names, capitals as they are there, "
+                           "under columns, or with header = no if it has none; " HINT_RELOAD
+                           ", and upload with --profile NAME.");
 }
 
 static int refuse_surplus(const struct header *header, const struct list *surplus,
@@ -116,7 +122,7 @@ static int refuse_surplus(const struct header *header, const struct list *surplu
     with_both_lists(header, err);
     return error_hint(err,
                       "To leave further columns out, write surplus_columns = ignore in section "
-                      "[profile %s] of the configuration.",
+                      "[profile %s] of the configuration, and " HINT_RELOAD ".",
                       header->profile->name);
 }
 
@@ -182,7 +188,7 @@ static int refuse_record(const struct source *source, const struct record *recor
     }
     return error_hint(err,
                       "Look at the first line of \"%s\"; without a header, write header = no in "
-                      "section [profile %s] of the configuration.",
+                      "section [profile %s] of the configuration, and " HINT_RELOAD ".",
                       source->path, profile->name);
 }
 

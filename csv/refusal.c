@@ -23,7 +23,7 @@ int refusal_outside(const char *path, char *const *allow, size_t allow_count, st
     size_t used = 0;
 
     for (size_t i = 0; i < allow_count && used < sizeof list; i++) {
-        int n = snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", allow[i]);
+        int n = snprintf(list + used, sizeof list - used, "%s\"%s\"", i ? ", " : "", allow[i]);
         used += (size_t)n;
     }
     list[text_utf8_valid(list, strlen(list))] = '\0'; /* cut within a character, perhaps */
@@ -32,12 +32,12 @@ int refusal_outside(const char *path, char *const *allow, size_t allow_count, st
         error_detail(err, "No folder is allowed.");
         return error_hint(err,
                           "Name the folder of the files under allow, in section [files] of the "
-                          "configuration, and reload it.");
+                          "configuration, and " HINT_RELOAD ".");
     }
     error_detail(err, "Allowed are: %s.", list);
     return error_hint(err,
                       "Put the file into one of them; or add the folder of the files to allow, in "
-                      "section [files] of the configuration, and reload it.");
+                      "section [files] of the configuration, and " HINT_RELOAD ".");
 }
 
 /* The next prefix of the path that ends before a slash or at the end, from "/" on: false when

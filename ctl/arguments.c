@@ -17,7 +17,25 @@
 #define MAX_OPTIONS 32
 #define LONG_BASE 256 /* getopt's value of option i is LONG_BASE + i */
 
-static int unknown_option(const char *text, struct error *err)
+/* The help in which the options stand that were meant: of the command, if one is named. */
+static const char *help_of(char **argv)
+{
+    for (char **word = argv + 1; *word; word++)
+        if (command_find(*word))
+            return command_find(*word)->name;
+    return NULL;
+}
+
+static int hint_help(const char *nearest, char **argv, struct error *err)
+{
+    const char *command = help_of(argv);
+
+    return error_hint(err, "%s%s%s: uploadctl help%s%s", nearest ? "The nearest one is --" : "",
+                      nearest ? nearest : "", nearest ? "; all are in" : "All options are in",
+                      command ? " " : "", command ? command : "");
+}
+
+static int unknown_option(const char *text, char **argv, struct error *err)
 {
     const char *names[MAX_OPTIONS];
     char escaped[80];
@@ -28,11 +46,34 @@ static int unknown_option(const char *text, struct error *err)
     text_escape(escaped, sizeof escaped, text);
     error_set(err, ERR_USAGE, "there is no option \"%s\"", escaped);
     if (strncmp(text, "--", 2) != 0)
-        return error_hint(err, "Options are in: uploadctl help");
+        return hint_help(NULL, argv, err);
     size_t length = strcspn(text + 2, "=");
     snprintf(word, sizeof word, "%.*s", length < 64 ? (int)length : 64, text + 2);
-    return error_hint(err, "The nearest one is --%s; all are in: uploadctl help",
-                      names[nearest_of(word, names, command_option_count)]);
+    size_t nearest = nearest_of(word, names, command_option_count);
+    return hint_help(nearest < command_option_count ? names[nearest] : NULL, argv, err);
+}
+
+static const char *wanted_by(enum option_takes type)
+{
+    switch (type) {
+    case TAKES_STATUS:
+        return "INITIALIZING, PROCESSING, STOPPED, KILLED, FAILED or PROCESSED";
+    case TAKES_COUNT:
+        return "a number from 1";
+    case TAKES_TIME:
+        return "a time such as 500ms, 30s, 5m or 1h";
+    case TAKES_FLAG:
+    case TAKES_TEXT:
+        break;
+    }
+    return "something";
+}
+
+static int lacks_value(const struct command_option *option, struct error *err)
+{
+    error_set(err, ERR_USAGE, "option --%s lacks its %s", option->name, option->argument);
+    return error_hint(err, "Give --%s %s.", option->name,
+                      option->type == TAKES_TEXT ? option->argument : wanted_by(option->type));
 }
 
 /* getopt_long's complaint, as an error. */
@@ -43,25 +84,25 @@ static int bad_option(int c, char **argv, struct error *err)
         optopt >= LONG_BASE ? &command_options[optopt - LONG_BASE] : NULL;
 
     if (option && c == ':')
-        return error_set(err, ERR_USAGE, "option --%s lacks its %s", option->name,
-                         option->argument);
-    if (option)
-        return error_set(err, ERR_USAGE, "option --%s takes no value", option->name);
+        return lacks_value(option, err);
+    if (option) {
+        error_set(err, ERR_USAGE, "option --%s takes no value", option->name);
+        return error_hint(err, "Write --%s alone.", option->name);
+    }
     if (optopt) { /* an unknown letter, maybe among others in one argument */
         char letter[] = {'-', (char)optopt, '\0'};
-        return unknown_option(letter, err);
+        return unknown_option(letter, argv, err);
     }
-    return unknown_option(text, err);
+    return unknown_option(text, argv, err);
 }
 
-static int bad_value(const struct command_option *option, const char *text, const char *wanted,
-                     struct error *err)
+static int bad_value(const struct command_option *option, const char *text, struct error *err)
 {
     char escaped[80];
 
     text_escape(escaped, sizeof escaped, text);
     error_set(err, ERR_USAGE, "option --%s cannot be \"%s\"", option->name, escaped);
-    return error_hint(err, "Give %s.", wanted);
+    return error_hint(err, "Give %s.", wanted_by(option->type));
 }
 
 static const char *status_of(const char *text)
@@ -82,31 +123,28 @@ static int take(struct arguments *arguments, const struct command_option *option
                 struct error *err)
 {
     void *to = (char *)arguments + option->offset;
+    bool good = true;
 
     switch (option->type) {
     case TAKES_FLAG:
         *(bool *)to = true;
-        return 0;
+        break;
     case TAKES_TEXT:
         *(const char **)to = value;
-        return value[0] ? 0 : bad_value(option, value, "something", err);
+        good = value[0];
+        break;
     case TAKES_STATUS:
         *(const char **)to = status_of(value);
-        return *(const char **)to ? 0
-                                  : bad_value(option, value,
-                                              "INITIALIZING, PROCESSING, STOPPED, KILLED, FAILED "
-                                              "or PROCESSED",
-                                              err);
+        good = *(const char **)to;
+        break;
     case TAKES_COUNT:
-        return text_to_int64(value, 1, INT64_MAX, to)
-                   ? 0
-                   : bad_value(option, value, "a number from 1", err);
+        good = text_to_int64(value, 1, INT64_MAX, to);
+        break;
     case TAKES_TIME:
-        return units_parse_ms(value, to)
-                   ? 0
-                   : bad_value(option, value, "a time such as 500ms, 30s, 5m or 1h", err);
+        good = units_parse_ms(value, to);
+        break;
     }
-    return 0;
+    return good ? 0 : bad_value(option, value, err);
 }
 
 /* All options, wherever they stand. Sets `given` to a bit for each that was there. */

@@ -2,6 +2,7 @@
 #include "ctl/bar.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "ctl/numbers.h"
 #include "ctl/width.h"
 
@@ -71,7 +72,7 @@ static void rows_long(char *out, const struct bar *bar)
 {
     char rows[NUMBER_BYTES];
 
-    numbers_count(rows, bar->rows);
+    text_count(rows, bar->rows);
     snprintf(out, PIECE_BYTES, "%s row%s", rows, bar->rows == 1 ? "" : "s");
 }
 
@@ -204,7 +205,7 @@ void bar_sentence(char *out, size_t size, const struct bar *bar)
         snprintf(pieces[0], PIECE_BYTES, "%d %% of %s", done, number);
     rows_long(pieces[1], bar);
     if (bar->rejects > 0) {
-        numbers_count(number, bar->rejects);
+        text_count(number, bar->rejects);
         snprintf(pieces[2], PIECE_BYTES, "%s reject%s", number, bar->rejects == 1 ? "" : "s");
     }
     rate_long(pieces[3], bar);

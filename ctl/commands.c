@@ -8,11 +8,13 @@
 #include "ctl/run.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct command commands[COMMAND_COUNT] = {
     [CMD_UPLOAD] =
         {.name = "upload",
+         .also = " start resume retry continue load import ",
          .operands = "FILE...",
          .least = 1,
          .most = SIZE_MAX,
@@ -27,6 +29,7 @@ const struct command commands[COMMAND_COUNT] = {
                       {"uploadctl upload --restart orders.csv", "take out what is in, begin anew"},
                       {"uploadctl upload ./123", "a file whose name is a number"}}},
     [CMD_STOP] = {.name = "stop",
+                  .also = " cancel abort rollback undo ",
                   .operands = "FILE|ID...",
                   .least = 1,
                   .most = SIZE_MAX,
@@ -37,6 +40,7 @@ const struct command commands[COMMAND_COUNT] = {
                   .examples = {{"uploadctl stop orders.csv", "undo it and wait for that"},
                                {"uploadctl stop --no-wait 12", "only make sure that it will be"}}},
     [CMD_KILL] = {.name = "kill",
+                  .also = " pause interrupt suspend ",
                   .operands = "FILE|ID...",
                   .least = 1,
                   .most = SIZE_MAX,
@@ -47,6 +51,7 @@ const struct command commands[COMMAND_COUNT] = {
                   .examples = {{"uploadctl kill orders.csv", "interrupt it, keep what is in"},
                                {"uploadctl upload orders.csv", "go on later"}}},
     [CMD_WAIT] = {.name = "wait",
+                  .also = " attach ",
                   .operands = "FILE|ID...",
                   .least = 1,
                   .most = SIZE_MAX,
@@ -57,6 +62,7 @@ const struct command commands[COMMAND_COUNT] = {
                   .examples = {{"uploadctl wait orders.csv", "see it through"},
                                {"uploadctl wait --timeout 5m 12", "but not for longer than this"}}},
     [CMD_STATUS] = {.name = "status",
+                    .also = " show info ",
                     .operands = "FILE|ID",
                     .least = 1,
                     .most = 1,
@@ -67,6 +73,7 @@ const struct command commands[COMMAND_COUNT] = {
                     .examples = {{"uploadctl status orders.csv", "by its file"},
                                  {"uploadctl status --json 12", "by its ID, for a program"}}},
     [CMD_LIST] = {.name = "list",
+                  .also = " ls ps ",
                   .operands = "",
                   .run = run_pages,
                   .what = "lists uploads, newest first",
@@ -74,15 +81,19 @@ const struct command commands[COMMAND_COUNT] = {
                   .examples = {{"uploadctl list --limit 20", "the newest"},
                                {"uploadctl list --status FAILED", "only those that failed"}}},
     [CMD_WATCH] = {.name = "watch",
+                   .also = " follow top ",
                    .operands = "",
                    .run = run_watch,
                    .what = "shows the list again as it changes, until interrupted",
-                   .more = "What is in progress, and what is new. Away from a terminal, and with "
-                           "--json, each upload that changed on a line of its own. Ctrl-C is its "
-                           "end.",
+                   .more =
+                       "What is in progress, and what is new, looked at once a second: what "
+                       "comes and goes between is in the history. Away from a terminal, and with "
+                       "--json, each upload that changed on a line of its own. Ctrl-C is its "
+                       "end.",
                    .examples = {{"uploadctl watch", "on a terminal"},
                                 {"uploadctl watch --json", "one object a line, for a program"}}},
     [CMD_HISTORY] = {.name = "history",
+                     .also = " log events ",
                      .operands = "FILE|ID",
                      .least = 1,
                      .most = 1,
@@ -91,6 +102,7 @@ const struct command commands[COMMAND_COUNT] = {
                      .more = "Oldest first.",
                      .examples = {{"uploadctl history orders.csv", "what happened to it"}}},
     [CMD_REJECTS] = {.name = "rejects",
+                     .also = " errors ",
                      .operands = "FILE|ID",
                      .least = 1,
                      .most = 1,
@@ -157,17 +169,37 @@ const struct command *command_find(const char *name)
     return NULL;
 }
 
-int command_unknown(const char *name, struct error *err)
+/* The command that the word may mean: one that is called so elsewhere, or nearly so here. NULL:
+ * none, for what only looks like one (stop for start) may do the opposite. */
+static const struct command *find_meant(const char *name)
 {
     const char *names[COMMAND_COUNT];
+    char *word = mem_format(" %s ", name);
+    const struct command *meant = NULL;
+
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        names[i] = commands[i].name;
+        if (commands[i].also && strstr(commands[i].also, word))
+            meant = &commands[i];
+    }
+    size_t nearest = nearest_of(name, names, COMMAND_COUNT);
+    if (!meant && nearest < COMMAND_COUNT)
+        meant = &commands[nearest];
+    free(word);
+    return meant;
+}
+
+int command_unknown(const char *name, struct error *err)
+{
+    const struct command *meant = find_meant(name);
     char escaped[80];
 
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        names[i] = commands[i].name;
-    const char *nearest = names[nearest_of(name, names, COMMAND_COUNT)];
     text_escape(escaped, sizeof escaped, name);
     error_set(err, ERR_USAGE, "there is no command \"%s\"", escaped);
-    if (strcmp(nearest, commands[CMD_HELP].name) == 0)
-        return error_hint(err, "The nearest one is \"%s\"; see: uploadctl help", nearest);
-    return error_hint(err, "The nearest one is \"%s\"; see: uploadctl help %s", nearest, nearest);
+    if (!meant)
+        return error_hint(err, "All commands are in: uploadctl help");
+    if (meant == &commands[CMD_HELP])
+        return error_hint(err, "The nearest one is \"help\"; see: uploadctl help");
+    return error_hint(err, "The nearest one is \"%s\", which %s; see: uploadctl help %s",
+                      meant->name, meant->what, meant->name);
 }

@@ -31,6 +31,7 @@ enum command_id {
 
 struct command {
     const char *name;
+    const char *also;     /* words for it elsewhere, a blank around each; NULL: none */
     const char *operands; /* "FILE|ID..." */
     size_t least, most;   /* operands */
     enum exit_code (*run)(const struct arguments *arguments);

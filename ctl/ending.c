@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "ctl/bar.h"
 #include "ctl/numbers.h"
 
@@ -87,32 +88,27 @@ static char *how_to_name(const struct named *named)
 /* "3,201,000 rows kept (64 % of the file)" */
 static char *kept(const json_t *upload)
 {
-    char rows[NUMBER_BYTES];
+    char rows[TEXT_COUNTED_BYTES];
     char percent[8];
-    int64_t count = ipc_int(upload, "rows", 0);
 
-    numbers_count(rows, count);
     ending_percent(percent, upload);
-    return mem_format("%s row%s kept%s%s%s", rows, count == 1 ? "" : "s",
+    return mem_format("%s kept%s%s%s", text_counted(rows, ipc_int(upload, "rows", 0), "row"),
                       percent[0] == '?' ? "" : " (", percent[0] == '?' ? "" : percent,
                       percent[0] == '?' ? "" : " of the file)");
 }
 
 static char *what_is_in(const struct named *named, const json_t *upload)
 {
-    char rows[NUMBER_BYTES];
-    char rejects[NUMBER_BYTES];
-    int64_t row_count = ipc_int(upload, "rows", 0);
+    char rows[TEXT_COUNTED_BYTES];
+    char rejects[TEXT_COUNTED_BYTES];
     int64_t reject_count = ipc_int(upload, "rejects", 0);
 
-    numbers_count(rows, row_count);
-    numbers_count(rejects, reject_count);
-    const char *row_s = row_count == 1 ? "" : "s";
+    text_counted(rows, ipc_int(upload, "rows", 0), "row");
     if (reject_count == 0)
-        return mem_format("%s row%s, no rejects", rows, row_s);
+        return mem_format("%s, no rejects", rows);
     char *name = how_to_name(named);
-    char *text = mem_format("%s row%s, %s reject%s; see: uploadctl rejects %s", rows, row_s,
-                            rejects, reject_count == 1 ? "" : "s", name);
+    char *text = mem_format("%s, %s; see: uploadctl rejects %s", rows,
+                            text_counted(rejects, reject_count, "reject"), name);
     free(name);
     return text;
 }

@@ -28,11 +28,15 @@ static int parse_file(struct named *named, const char *argument, struct error *e
     char escaped[512];
     char *cwd = NULL;
 
+    if (!argument[0]) {
+        error_set(err, ERR_FILE_NAME, "the name of a file is empty");
+        return error_hint(err, "Give the path of a file; uploads are in: uploadctl list");
+    }
     if (argument[0] != '/' && !(cwd = getcwd(NULL, 0)))
         return error_system(err, ERR_SYSTEM, errno, "cannot find out the current directory");
     named->file = text_path_normal(argument, cwd ? cwd : "/");
     free(cwd);
-    if (argument[0] && text_path_is_normal(named->file))
+    if (text_path_is_normal(named->file))
         return 0;
     text_escape(escaped, sizeof escaped, argument);
     error_set(err, ERR_FILE_NAME, "\"%s\" cannot be the name of a file to upload", escaped);

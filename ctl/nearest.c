@@ -39,14 +39,20 @@ size_t nearest_distance(const char *a, const char *b)
     return last[m];
 }
 
+/* Slips of the finger that a word of this length may have, to be taken for another one. */
+static size_t slips(const char *word)
+{
+    return strlen(word) < 5 ? 1 : 2;
+}
+
 size_t nearest_of(const char *word, const char *const *words, size_t count)
 {
     size_t best = count;
-    size_t best_distance = 0;
+    size_t best_distance = slips(word) + 1;
 
     for (size_t i = 0; i < count; i++) {
         size_t distance = nearest_distance(word, words[i]);
-        if (best == count || distance < best_distance) {
+        if (distance < best_distance) {
             best = i;
             best_distance = distance;
         }

@@ -9,22 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-void numbers_count(char out[NUMBER_BYTES], int64_t n)
-{
-    char digits[NUMBER_BYTES];
-    uint64_t size = n < 0 ? (uint64_t)0 - (uint64_t)n : (uint64_t)n;
-    size_t length = (size_t)snprintf(digits, sizeof digits, "%" PRIu64, size);
-    size_t used = 0;
-
-    if (n < 0)
-        out[used++] = '-';
-    for (size_t i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0)
-            out[used++] = ',';
-        out[used++] = digits[i];
-    }
-    out[used] = '\0';
-}
+#define LOCAL_TIME "%Y-%m-%d %H:%M:%S"
 
 static const char *const prefixes[] = {"", "k", "M", "G", "T", "P", "E"};
 
@@ -119,8 +104,17 @@ void numbers_local_time(char out[NUMBER_BYTES], const char *rfc3339)
         rest += 1 + strspn(rest + 1, "0123456789");
     if (rest && (strcmp(rest, "Z") == 0 || strcmp(rest, "+00:00") == 0)) {
         time_t at = timegm(&utc);
-        if (localtime_r(&at, &local) && strftime(out, NUMBER_BYTES, "%Y-%m-%d %H:%M:%S", &local))
+        if (localtime_r(&at, &local) && strftime(out, NUMBER_BYTES, LOCAL_TIME, &local))
             return;
     }
     snprintf(out, NUMBER_BYTES, "%s", rfc3339);
+}
+
+void numbers_now(char out[NUMBER_BYTES])
+{
+    time_t now = time(NULL);
+    struct tm local;
+
+    if (!localtime_r(&now, &local) || strftime(out, NUMBER_BYTES, LOCAL_TIME, &local) == 0)
+        snprintf(out, NUMBER_BYTES, "%lld", (long long)now);
 }

@@ -9,9 +9,6 @@
 /* Holds whatever a function here writes. */
 #define NUMBER_BYTES 64
 
-/* "3,201,000" */
-void numbers_count(char out[NUMBER_BYTES], int64_t n);
-
 /* At most four columns: "999", "1.2k", "12M", "123G" */
 void numbers_short(char out[NUMBER_BYTES], int64_t n);
 
@@ -28,5 +25,8 @@ void numbers_duration_short(char out[NUMBER_BYTES], int64_t seconds);
 /* A time in RFC 3339 as the local clock shows it, "2025-01-31 17:05:09"; as it is when it is none.
  */
 void numbers_local_time(char out[NUMBER_BYTES], const char *rfc3339);
+
+/* The time now, likewise. */
+void numbers_now(char out[NUMBER_BYTES]);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/profile.h"
 #include "base/text.h"
 #include "ctl/ending.h"
 #include "ctl/numbers.h"
@@ -24,7 +25,7 @@ static const char *text_of(const json_t *object, const char *field)
 
 static void count_of(char out[NUMBER_BYTES], const json_t *object, const char *field)
 {
-    numbers_count(out, ipc_int(object, field, 0));
+    text_count(out, ipc_int(object, field, 0));
 }
 
 static void time_of(char out[NUMBER_BYTES], const json_t *object, const char *field)
@@ -147,6 +148,17 @@ static const char *phase_of(const json_t *upload)
     return strcmp(phase, "ended") == 0 ? "" : phase;
 }
 
+/* The path, and the profile unless it is the one that all have who name none: two uploads of one
+ * file may differ in nothing else. The caller frees. */
+static char *file_text(const json_t *upload)
+{
+    const char *profile = text_of(upload, "profile");
+    bool built_in = strcmp(profile, PROFILE_BUILT_IN) == 0;
+
+    return mem_format("%s%s%s%s", text_of(upload, "path"), built_in ? "" : " (profile ",
+                      built_in ? "" : profile, built_in ? "" : ")");
+}
+
 void show_uploads_add(struct sheet *sheet, const json_t *upload)
 {
     char id[NUMBER_BYTES];
@@ -154,6 +166,7 @@ void show_uploads_add(struct sheet *sheet, const json_t *upload)
     char rejects[NUMBER_BYTES];
     char size[NUMBER_BYTES];
     char percent[8];
+    char *file = file_text(upload);
 
     snprintf(id, sizeof id, "%lld", (long long)ipc_int(upload, "id", 0));
     count_of(rows, upload, "rows");
@@ -161,30 +174,33 @@ void show_uploads_add(struct sheet *sheet, const json_t *upload)
     size_of(size, upload);
     ending_percent(percent, upload);
     const char *const texts[] = {
-        id,   text_of(upload, "status"), phase_of(upload), rows, rejects, percent,
-        size, text_of(upload, "path")};
+        id, text_of(upload, "status"), phase_of(upload), rows, rejects, percent, size, file};
     sheet_add(sheet, texts);
+    free(file);
 }
 
 void show_change(const json_t *upload)
 {
-    const char *path = text_of(upload, "path");
-    size_t size = strlen(path) * 4 + 1;
+    char *file = file_text(upload);
+    size_t size = strlen(file) * 4 + 1;
     char *escaped = mem_new(size, 1);
     char at[NUMBER_BYTES];
-    char rows[NUMBER_BYTES];
-    char rejects[NUMBER_BYTES];
+    char rows[TEXT_COUNTED_BYTES];
+    char rejects[TEXT_COUNTED_BYTES];
     char percent[8];
 
-    text_escape(escaped, size, path);
-    time_of(at, upload, "updated_at");
-    count_of(rows, upload, "rows");
-    count_of(rejects, upload, "rejects");
+    text_escape(escaped, size, file);
+    if (phase_of(upload)[0]) /* under way: its row says when it was begun */
+        numbers_now(at);
+    else
+        time_of(at, upload, "updated_at");
     ending_percent(percent, upload);
-    printf("%s  %lld %s%s%s  %s rows  %s rejects  %s  %s\n", at,
-           (long long)ipc_int(upload, "id", 0), text_of(upload, "status"),
-           phase_of(upload)[0] ? " " : "", phase_of(upload), rows, rejects, percent, escaped);
+    printf("%s  %lld %s%s%s  %s  %s  %s  %s\n", at, (long long)ipc_int(upload, "id", 0),
+           text_of(upload, "status"), phase_of(upload)[0] ? " " : "", phase_of(upload),
+           text_counted(rows, ipc_int(upload, "rows", 0), "row"),
+           text_counted(rejects, ipc_int(upload, "rejects", 0), "reject"), percent, escaped);
     free(escaped);
+    free(file);
 }
 
 /* ---- events ---- */

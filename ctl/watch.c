@@ -145,6 +145,25 @@ static void draw(struct watch *watch)
     watch->changed = false;
 }
 
+/* ---- away and back ---- */
+
+/* Not with --json: what comes next on standard output are uploads again. */
+static void say_away(struct watch *watch, const struct error *err)
+{
+    if (!watch->said && !watch->arguments->json) {
+        output_error_lines(err);
+        fprintf(stderr, "uploadctl: watching goes on when that is over\n");
+    }
+    watch->said = true;
+}
+
+static void say_back(struct watch *watch)
+{
+    if (watch->said && !watch->terminal && !watch->arguments->json)
+        fprintf(stderr, "uploadctl: it is over, watching goes on\n");
+    watch->said = false;
+}
+
 /* ---- a round ---- */
 
 static void ask(struct watch *watch, json_t *request)
@@ -202,7 +221,7 @@ static void end_round(struct watch *watch)
     if (watch->terminal && (watch->changed || !watch->ever || watch->said))
         draw(watch);
     watch->ever = true;
-    watch->said = false;
+    say_back(watch);
     watch->lost_ms = 0;
     if (output_flush())
         uv_timer_start(&watch->poll, on_poll, POLL_MS, 0);
@@ -216,13 +235,6 @@ static void end_with(struct watch *watch, const struct error *err)
 {
     output_error(err, watch->arguments->json);
     client_quit(watch->client, error_code_exit(err->code));
-}
-
-static void say_once(struct watch *watch, const struct error *err)
-{
-    if (!watch->said)
-        output_error(err, watch->arguments->json);
-    watch->said = true;
 }
 
 static void on_look_again(uv_timer_t *timer)
@@ -244,7 +256,7 @@ static void on_lost(void *arg, bool ready, const struct error *err)
         end_with(watch, err);
         return;
     }
-    say_once(watch, err);
+    say_away(watch, err);
     uv_timer_start(&watch->look_again, on_look_again, CLIENT_LOOK_AGAIN_STEP_MS, 0);
 }
 
@@ -261,7 +273,7 @@ static void hear_error(struct watch *watch, const json_t *message)
     } else if (err.code != ERR_DATABASE_AWAY || !watch->ever) {
         end_with(watch, &err);
     } else { /* the round has failed; another one follows */
-        say_once(watch, &err);
+        say_away(watch, &err);
         watch->open = 0;
         uv_timer_start(&watch->poll, on_poll, POLL_MS, 0);
     }

@@ -116,7 +116,7 @@ int refusal_profile(const struct request *request, const char *name, struct erro
     error_detail(err, "Its profiles are: %s.", shown(names).text);
     return error_hint(err,
                       "Give one of them with --profile, or add a section [profile %.64s] to "
-                      "the configuration and reload it.",
+                      "the configuration and " HINT_RELOAD ".",
                       name);
 }
 

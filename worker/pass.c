@@ -66,11 +66,13 @@ int pass_refuse_rejects(const struct input *input, const struct pass_counts *cou
 
     error_set(err, ERR_REJECT_LIMIT, "\"%s\" has more than %lld rejects", input->source.path,
               (long long)input->job->profile.reject_limit);
-    error_detail(err, "The last that was found is record %lld: %s.", (long long)counts->reject_line,
-                 counts->reject_reason);
+    error_detail(err,
+                 "The last that was found is record %lld: %s. The chunk of records that it lies in "
+                 "is not in, nor are the rejects of that chunk kept.",
+                 (long long)counts->reject_line, counts->reject_reason);
     error_hint(err,
-               "Mend the file, or allow more (reject_limit in the configuration), and go on with: "
-               "%s",
+               "Mend the file, or allow more (reject_limit in the configuration; " HINT_RELOAD
+               "), and go on with: %s",
                command);
     free(command);
     return -(int)err->code;

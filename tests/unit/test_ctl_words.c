@@ -2,6 +2,7 @@
 /* The pure parts of uploadctl that make words: numbers, names, the nearest command, widths, what an
  * ending says, and the command line. */
 #include "base/mem.h"
+#include "base/text.h"
 #include "ctl/arguments.h"
 #include "ctl/commands.h"
 #include "ctl/ending.h"
@@ -46,7 +47,7 @@ static void test_counts(void **state)
                                         "-9,223,372,036,854,775,808"};
 
     (void)state;
-    check_numbers(numbers_count, n, texts, COUNT_OF(n));
+    check_numbers(text_count, n, texts, COUNT_OF(n));
 }
 
 static void test_short_numbers(void **state)
@@ -310,16 +311,65 @@ static void test_usage(void **state)
     assert_ptr_equal(arguments.command, &commands[CMD_VERSION]);
 }
 
+/* What looks like another command may do the opposite of it: start is no slip for stop. */
+static void test_commands_of_elsewhere(void **state)
+{
+    static const struct {
+        const char *word, *hint;
+    } cases[] = {
+        {"resume", "uploadctl help upload"}, {"start", "uploadctl help upload"},
+        {"cancel", "uploadctl help stop"},   {"pause", "uploadctl help kill"},
+        {"stpo", "uploadctl help stop"},     {"hlep", "uploadctl help"},
+        {"delete", "All commands are in"},   {"foo", "All commands are in"},
+    };
+    struct error err;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_int_equal(command_unknown(cases[i].word, &err), -ERR_USAGE);
+        if (!strstr(err.hint, cases[i].hint))
+            fail_msg("%s: %s", cases[i].word, err.hint);
+    }
+}
+
+static void test_hints_about_options(void **state)
+{
+    struct arguments arguments;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(PARSE(W("upload"), W("--wiat"), W("a")), -ERR_USAGE);
+    assert_string_equal(err.hint, "The nearest one is --wait; all are in: uploadctl help upload");
+    assert_int_equal(PARSE(W("upload"), W("-w"), W("a")), -ERR_USAGE);
+    assert_string_equal(err.hint, "All options are in: uploadctl help upload");
+    assert_int_equal(PARSE(W("--nothing-like-it")), -ERR_USAGE);
+    assert_string_equal(err.hint, "All options are in: uploadctl help");
+    assert_int_equal(PARSE(W("wait"), W("1"), W("--timeout")), -ERR_USAGE);
+    assert_string_equal(err.hint, "Give --timeout a time such as 500ms, 30s, 5m or 1h.");
+    assert_int_equal(PARSE(W("upload"), W("a"), W("--profile")), -ERR_USAGE);
+    assert_string_equal(err.hint, "Give --profile NAME.");
+    assert_int_equal(PARSE(W("upload"), W("--wait=yes"), W("a")), -ERR_USAGE);
+    assert_string_equal(err.hint, "Write --wait alone.");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),      cmocka_unit_test(test_short_numbers),
-        cmocka_unit_test(test_sizes),       cmocka_unit_test(test_durations),
-        cmocka_unit_test(test_local_times), cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_widths),      cmocka_unit_test(test_words_of_a_shell),
-        cmocka_unit_test(test_names),       cmocka_unit_test(test_raw),
-        cmocka_unit_test(test_endings),     cmocka_unit_test(test_options_stand_anywhere),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_short_numbers),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_durations),
+        cmocka_unit_test(test_local_times),
+        cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_widths),
+        cmocka_unit_test(test_words_of_a_shell),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_raw),
+        cmocka_unit_test(test_endings),
+        cmocka_unit_test(test_options_stand_anywhere),
         cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_commands_of_elsewhere),
+        cmocka_unit_test(test_hints_about_options),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
