@@ -22,6 +22,9 @@ struct error {
 /* How a hint says that a changed configuration is to be taken: one wording for all of them. */
 #define HINT_RELOAD "reload it (SIGHUP to uploaderd)"
 
+/* How a hint says that a file is to be uploaded under a profile that was made for it. */
+#define HINT_PROFILE "upload with --profile NAME (in a batch: profile = NAME in its section)"
+
 /* Sets code and message, clears the rest; what does not fit is cut at a whole UTF-8
  * character. Returns -code, so that a function can end with `return error_set(...)`. */
 int error_set(struct error *err, enum error_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);

@@ -111,3 +111,12 @@ const char *profile_text_differs(const char *a, const char *b)
     json_decref(y);
     return key;
 }
+
+char *profile_text_value(const char *text, const char *key)
+{
+    json_t *all = json_loads(text, 0, NULL);
+    char *value = json_dumps(json_object_get(all, key), JSON_COMPACT | JSON_ENCODE_ANY);
+
+    json_decref(all);
+    return value ? value : mem_dup("");
+}

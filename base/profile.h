@@ -49,4 +49,8 @@ bool profile_parse(struct profile *profile, const char *name, const char *text);
  * profile_text differ; NULL when they are the same; "profile" when one cannot be read. Static. */
 const char *profile_text_differs(const char *a, const char *b);
 
+/* What such a text has under a key, as JSON ("[\"name\",\"email\"]", "true", "\";\""); an empty
+ * text when it has nothing there. The caller frees. */
+char *profile_text_value(const char *text, const char *key);
+
 #endif

@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- files ---- */
 
@@ -100,7 +101,35 @@ static void check_batch(const struct conf *conf, const struct block *block,
         refuse_profile(conf, &place, batch->profile, report);
 }
 
-static void finish(const struct blocks *blocks, struct report *report)
+static void check_database(const struct block *block, const struct conf *conf,
+                           conf_check_conninfo *check, const char *file, struct report *report)
+{
+    struct place place = block_place(block, "conninfo");
+    struct error err;
+
+    if (!place.file) /* the environment may be wrong, too */
+        place.file = file ? file : "defaults";
+    if (check && !block_is_refused(block, "conninfo") && check(conf->conninfo, &err) < 0)
+        report_add(report, &place, &err);
+}
+
+static void check_folders(const struct block *block, const struct conf *conf, struct report *report)
+{
+    struct place place = block_place(block, "allow");
+    struct stat st;
+    struct error err;
+
+    for (size_t i = 0; i < conf->allow_count; i++) {
+        if (stat(conf->allow[i], &st) == 0 && S_ISDIR(st.st_mode))
+            continue;
+        error_set(&err, ERR_CONFIG, "there is no folder \"%s\" now", conf->allow[i]);
+        error_hint(&err, "make it, or mend its name; until then no file of it can be uploaded");
+        report_warn(report, &place, &err);
+    }
+}
+
+static void finish(const struct blocks *blocks, conf_check_conninfo *check, const char *file,
+                   struct report *report)
 {
     struct conf *conf = blocks->conf;
 
@@ -113,13 +142,17 @@ static void finish(const struct blocks *blocks, struct report *report)
                 profile->reject_limit = conf->reject_limit;
         } else if (block->section == SECTION_BATCH) {
             check_batch(conf, block, block_object(blocks, block), report);
+        } else if (block->section == SECTION_DATABASE) {
+            check_database(block, conf, check, file, report);
+        } else if (block->section == SECTION_FILES) {
+            check_folders(block, conf, report);
         }
     }
 }
 
 /* ---- the whole ---- */
 
-int conf_load(struct conf *conf, const char *path, FILE *errors)
+int conf_load(struct conf *conf, const char *path, conf_check_conninfo *check, FILE *errors)
 {
     struct report report = {0};
     struct blocks blocks;
@@ -134,9 +167,9 @@ int conf_load(struct conf *conf, const char *path, FILE *errors)
         parse_file(&blocks, path, &report);
         parse_folder(&blocks, folder, &paths, &count, &report);
     }
-    finish(&blocks, &report);
-    if (report.count > 0) {
-        report_print(&report, errors);
+    finish(&blocks, check, path, &report);
+    report_print(&report, errors);
+    if (report.errors > 0) {
         conf_fini(conf);
         rc = -ERR_CONFIG;
     }

@@ -54,13 +54,20 @@ struct conf {
     size_t batch_count;
 };
 
+/* Judges a conninfo, which needs a library that is not known here: 0, or what is wrong, and what to
+ * write, never with a part that could be of a password. */
+typedef int conf_check_conninfo(const char *conninfo, struct error *err);
+
 /* Reads the file (NULL: defaults alone), then *.conf of conf.d beside it in the order of their
  * names: a value takes the place of an earlier file's, a list as a whole. Every error in them is
  * written to `errors`, a line each: "FILE:LINE: section.key: what is wrong; what to write", without
  * LINE when it is about the file as a whole, without section and key where there are none; the
- * value of conninfo is never shown. Blocks only as long as reading the files takes. Returns 0, or
- * -ERR_CONFIG (then *conf is empty). The caller ends it with conf_fini. */
-int conf_load(struct conf *conf, const char *path, FILE *errors) MUST_USE;
+ * value of conninfo, which `check` judges (NULL: nobody does), is never shown. What is a warning
+ * says so, and is no error: a folder of `allow` that is not there (it may be mounted later). Blocks
+ * only as long as reading the files takes. Returns 0, or -ERR_CONFIG (then *conf is empty). The
+ * caller ends it with conf_fini. */
+int conf_load(struct conf *conf, const char *path, conf_check_conninfo *check,
+              FILE *errors) MUST_USE;
 
 void conf_fini(struct conf *conf);
 

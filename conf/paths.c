@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "/a, /b": a list as other programs have it, which would be one strange path. */
+/* "/a, /b" or "/a /b": a list as other programs have it, which would be one strange path. */
 static bool has_two(const char *text)
 {
-    for (const char *comma = strchr(text, ','); comma; comma = strchr(comma + 1, ','))
-        if (comma[1 + strspn(comma + 1, " \t")] == '/')
+    for (const char *slash = strchr(text + 1, '/'); slash; slash = strchr(slash + 1, '/'))
+        if (strchr(", \t", slash[-1]))
             return true;
     return false;
 }
@@ -43,7 +43,7 @@ int path_parse(const char *text, enum path_kind kind, char **path, struct error 
     }
     if (has_two(text)) {
         error_set(err, ERR_CONFIG, "more than one path on a line");
-        return error_hint(err, "write each on an indented line of its own, without commas");
+        return error_hint(err, "write each on an indented line of its own, without a comma");
     }
     char *normal = text_path_normal(text, "/");
     int rc = check(text, kind, normal, err);

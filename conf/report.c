@@ -25,7 +25,7 @@ void report_file(struct report *report, const char *file)
     rank(report, file);
 }
 
-static char *entry_text(const struct place *place, const struct error *err)
+static char *entry_text(const struct place *place, const char *kind, const struct error *err)
 {
     const char *section = place->section ? place->section : "";
     const char *key = place->key ? place->key : "";
@@ -33,21 +33,33 @@ static char *entry_text(const struct place *place, const struct error *err)
 
     if (place->line > 0)
         snprintf(line, sizeof line, ":%zu", place->line);
-    return mem_format("%s%s: %s%s%s%s%s; %s", place->file, line, section,
-                      *section && *key ? "." : "", key, *section || *key ? ": " : "", err->message,
-                      err->hint);
+    return mem_format("%s%s: %s%s%s%s%s%s; %s", place->file, line, section,
+                      *section && *key ? "." : "", key, *section || *key ? ": " : "", kind,
+                      err->message, err->hint);
 }
 
-void report_add(struct report *report, const struct place *place, const struct error *err)
+static void add(struct report *report, const struct place *place, const char *kind,
+                const struct error *err)
 {
     report->entries = mem_resize(report->entries, report->count + 1, sizeof *report->entries);
     report->entries[report->count] = (struct report_entry){
         .file = rank(report, place->file),
         .line = place->line,
         .order = report->count,
-        .text = entry_text(place, err),
+        .text = entry_text(place, kind, err),
     };
     report->count++;
+}
+
+void report_add(struct report *report, const struct place *place, const struct error *err)
+{
+    add(report, place, "", err);
+    report->errors++;
+}
+
+void report_warn(struct report *report, const struct place *place, const struct error *err)
+{
+    add(report, place, "warning: ", err);
 }
 
 static int compare_sizes(size_t x, size_t y)

@@ -26,6 +26,7 @@ struct report_entry {
 struct report {
     struct report_entry *entries;
     size_t count;
+    size_t errors; /* of them; the others are warnings */
     char **files;
     size_t file_count;
 };
@@ -35,6 +36,9 @@ void report_file(struct report *report, const char *file);
 
 /* Keeps one error: its message says what is wrong, its hint what to write. */
 void report_add(struct report *report, const struct place *place, const struct error *err);
+
+/* Keeps one warning, likewise. */
+void report_warn(struct report *report, const struct place *place, const struct error *err);
 
 /* Writes a line each: "FILE:LINE: section.key: what is wrong; what to write", without those parts
  * of the place that there are not. Control characters are escaped. */

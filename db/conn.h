@@ -30,6 +30,11 @@ struct db_settings {
     const char *application_name;
 };
 
+/* Whether libpq can read a conninfo, with environment and service file taken into account, and
+ * takes its values; no network. 0, or -ERR_CONFIG: what libpq says of it, but nothing that could be
+ * of a password. */
+int db_conninfo_check(const char *conninfo, struct error *err) MUST_USE;
+
 /* Connects at once (PQconnectStart under uv_poll; connect_timeout, keepalives, client_encoding
  * UTF8, target_session_attrs=read-write unless conninfo says otherwise; search_path pinned for
  * the service's own statements). Never NULL; a failure arrives through on_lost. */

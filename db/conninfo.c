@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "db/failure.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,9 @@
 
 #define CONNECT_TIMEOUT_S 10
 #define PING_TIMEOUT "5"
+
+/* No value of any keyword. */
+#define NO_VALUE "none of libpq's"
 
 /* What a connection gets where neither conninfo nor environment nor service file says anything: a
  * server whose machine is gone is noticed within half a minute. */
@@ -31,17 +35,68 @@ static const char *option(const PQconninfoOption *options, const char *keyword)
     return NULL;
 }
 
-/* The options as libpq resolves them, environment and service file included. Only a connection has
- * them; this one is given up before it looks for any server, for its sslmode. NULL: no memory. */
-static PQconninfoOption *resolve(const char *text)
+/* A connection that is given up before it looks for any server, for the value of this keyword; all
+ * else is resolved, environment and service file included. NULL: no memory. */
+static PGconn *resolve(const char *text, const char *keyword)
 {
-    const char *const keywords[] = {"dbname", "sslmode", NULL};
-    const char *const values[] = {text, "none of libpq's", NULL};
-    PGconn *pg = PQconnectStartParams(keywords, values, 1);
-    PQconninfoOption *options = pg ? PQconninfo(pg) : NULL;
+    const char *const keywords[] = {"dbname", keyword, NULL};
+    const char *const values[] = {text, NO_VALUE, NULL};
 
+    return PQconnectStartParams(keywords, values, 1);
+}
+
+/* What libpq says that quotes a keyword, or nothing. Other complaints quote what stands where
+ * something else should, which may be of a password. */
+static const char *harmless(const char *message)
+{
+    static const char *const beginnings[] = {
+        "invalid connection option",
+        "invalid URI query parameter",
+        "unterminated quoted string",
+    };
+
+    for (size_t i = 0; message && i < COUNT_OF(beginnings); i++)
+        if (strncmp(message, beginnings[i], strlen(beginnings[i])) == 0)
+            return message;
+    if (message && strncmp(message, "missing \"=\"", 11) == 0)
+        return "a word without = behind it";
+    return NULL;
+}
+
+/* As libpq has it, NULL with a reason when it cannot be read. The caller frees. */
+static PQconninfoOption *parse(const char *text, struct error *err)
+{
+    char *why = NULL;
+    char reason[256];
+    PQconninfoOption *given = PQconninfoParse(text, &why);
+
+    if (!given) {
+        failure_one_line(reason, sizeof reason, harmless(why) ? harmless(why) : "");
+        error_set(err, ERR_CONFIG, "the conninfo cannot be read%s%s", reason[0] ? ": " : "",
+                  reason);
+        error_hint(err, "write keyword=value pairs of libpq (host, port, dbname, user, ...), "
+                        "values with blanks in single quotes, or a URI postgresql://");
+    }
+    PQfreemem(why);
+    return given;
+}
+
+int db_conninfo_check(const char *conninfo, struct error *err)
+{
+    PQconninfoOption *given = parse(conninfo, err);
+    char reason[512];
+
+    if (!given)
+        return -(int)err->code;
+    PQconninfoFree(given);
+    PGconn *pg = resolve(conninfo, "target_session_attrs"); /* which libpq checks last */
+    failure_one_line(reason, sizeof reason, PQerrorMessage(pg));
     PQfinish(pg);
-    return options;
+    if (strstr(reason, NO_VALUE))
+        return 0;
+    error_set(err, ERR_CONFIG, "%s", reason[0] ? reason : "libpq refuses the conninfo");
+    return error_hint(err, "write what libpq takes; where conninfo says nothing, its environment "
+                           "and service file count");
 }
 
 /* The n-th item of a comma-separated list, NULL when it is empty; a list of one item is for all. */
@@ -114,17 +169,16 @@ static void read_additions(struct conninfo *info, const PQconninfoOption *option
 
 int conninfo_read(struct conninfo *info, const char *text, struct error *err)
 {
-    char *why = NULL;
-    PQconninfoOption *given = PQconninfoParse(text, &why);
+    PQconninfoOption *given = parse(text, err);
 
     *info = (struct conninfo){0};
-    PQfreemem(why);
     if (!given) {
-        error_set(err, ERR_DATABASE_AWAY, "the conninfo of the database cannot be read");
-        return error_hint(err, "It is key = value pairs, values with blanks in single quotes, or a "
-                               "URI postgresql://.");
+        err->code = ERR_DATABASE_AWAY;
+        return -(int)err->code;
     }
-    PQconninfoOption *options = resolve(text);
+    PGconn *pg = resolve(text, "sslmode");
+    PQconninfoOption *options = pg ? PQconninfo(pg) : NULL;
+    PQfinish(pg);
     read_hosts(info, options);
     read_additions(info, options, given);
     info->timeout_ms = timeout_ms(option(options, "connect_timeout"));

@@ -31,12 +31,35 @@ static char *base64(const unsigned char *data, size_t size)
     return out;
 }
 
-/* What can be done next with an upload of this status, as a command that works. */
-static json_t *next_step(const struct tracker *row)
+/* Would a resume be refused, because the profile is not the one that the rows that are in were read
+ * by? */
+static bool settings_differ(const struct supervisor *supervisor, const struct tracker *row)
+{
+    const struct profile *profile = conf_profile(&supervisor->conf, row->profile);
+
+    if (!profile || row->chunk_no == 0)
+        return false;
+    char *now = profile_text(profile);
+    bool differ = profile_text_differs(row->profile_text, now) != NULL;
+    free(now);
+    return differ;
+}
+
+/* The option with which an upload that has ended goes on; NULL: none. */
+static const char *option_of(const struct supervisor *supervisor, const struct tracker *row)
 {
     enum error_code code = row->error.code;
-    bool known = code == ERR_ALREADY_UPLOADED || code == ERR_GROWN;
-    bool changed = code == ERR_FILE_CHANGED || code == ERR_SETTINGS_CHANGED;
+
+    if (code == ERR_ALREADY_UPLOADED || code == ERR_GROWN)
+        return "--again";
+    if (code == ERR_FILE_CHANGED || settings_differ(supervisor, row))
+        return "--restart";
+    return NULL;
+}
+
+/* What can be done next with an upload of this status, as a command that works. */
+static json_t *next_step(const struct supervisor *supervisor, const struct tracker *row)
+{
     char *command = NULL;
 
     switch (row->status) {
@@ -47,10 +70,7 @@ static json_t *next_step(const struct tracker *row)
     case STATUS_STOPPED:
     case STATUS_KILLED:
     case STATUS_FAILED:
-        command = refusal_upload_command(known     ? "--again"
-                                         : changed ? "--restart"
-                                                   : NULL,
-                                         row->profile, row->path);
+        command = refusal_upload_command(option_of(supervisor, row), row->profile, row->path);
         break;
     case STATUS_NONE:
     case STATUS_PROCESSED:
@@ -105,8 +125,9 @@ json_t *answer_upload(const struct supervisor *supervisor, const struct tracker 
                      (json_int_t)row->line, "offset", (json_int_t)row->offset, "size",
                      row->identity.size > 0 ? json_integer(row->identity.size) : json_null(),
                      "percent", percent_of(row), "rate", rate > 0 ? json_real(rate) : json_null(),
-                     "error", error_of(row, live), "owner", row->owner, "next", next_step(row),
-                     "created_at", row->created_at, "updated_at", row->updated_at);
+                     "error", error_of(row, live), "owner", row->owner, "next",
+                     next_step(supervisor, row), "created_at", row->created_at, "updated_at",
+                     row->updated_at);
 }
 
 json_t *answer_event(const struct tracker_event *event)

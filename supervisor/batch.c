@@ -166,8 +166,11 @@ static int print_totals(struct batch *batch)
 {
     size_t in = 0;
     size_t before = 0;
-    long long rows = 0;
-    long long rejects = 0;
+    int64_t rows = 0;
+    int64_t rejects = 0;
+    char files[TEXT_COUNTED_BYTES];
+    char row_text[TEXT_COUNTED_BYTES];
+    char reject_text[TEXT_COUNTED_BYTES];
 
     for (size_t i = 0; i < batch->count; i++) {
         const struct item *item = &batch->items[i];
@@ -176,9 +179,9 @@ static int print_totals(struct batch *batch)
         rows += item->rows;
         rejects += item->rejects;
     }
-    printf("%zu file%s: %zu in (%zu of them before), %zu not in; %lld rows, %lld rejects\n",
-           batch->count, batch->count == 1 ? "" : "s", in, before, batch->count - in, rows,
-           rejects);
+    printf("%s: %zu in (%zu of them before), %zu not in; %s and %s in all\n",
+           text_counted(files, (int64_t)batch->count, "file"), in, before, batch->count - in,
+           text_counted(row_text, rows, "row"), text_counted(reject_text, rejects, "reject"));
     fflush(stdout);
     batch->reported = true;
     if (in < batch->count)
@@ -429,7 +432,8 @@ int batch_report(struct batch *batch)
             see_to_the_end(item);
         print_item(item);
     }
-    return print_totals(batch);
+    int code = print_totals(batch);
+    return batch->count > 0 ? code : batch->supervisor->exit_code;
 }
 
 void batch_free(struct batch *batch)

@@ -11,7 +11,8 @@ struct supervisor;
 
 /* Expands the patterns (one that matches nothing is a warning). What was STOPPED stays so, unless
  * `include_stopped`. When all files have their line it prints the totals and ends the supervisor.
- * While the database is away it waits, for as long as it takes. */
+ * While the database is away it waits, for as long as it takes; but database.c ends a run whose
+ * database was not there from the beginning. */
 struct batch *batch_new(struct supervisor *supervisor, bool include_stopped);
 
 /* The database is ready: it begins, or goes on. NULL is allowed. */

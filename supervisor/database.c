@@ -23,6 +23,7 @@
 #define WATCH_MS 500
 #define FENCE_PATIENCE_MS 1000 /* a fence that waits longer for a lock has its blocker ended */
 #define FOREIGN_LOG_MS 60000
+#define BATCH_PATIENCE_MS 30000 /* with a database that was not there yet */
 
 struct database {
     struct supervisor *supervisor;
@@ -99,6 +100,14 @@ static void log_once(struct database *database, const struct error *err)
     log_error(0, err, "the database is away");
 }
 
+/* A service waits for its database however long that takes; a run that somebody starts every night
+ * says that there is none. One that had it waits for it to come back. */
+static bool batch_gives_up(const struct supervisor *supervisor)
+{
+    return supervisor->batch && !supervisor->recovered &&
+           uv_now(supervisor->loop) - supervisor->away_since_ms >= BATCH_PATIENCE_MS;
+}
+
 static void lose(struct database *database, const struct db_error *err)
 {
     struct supervisor *supervisor = database->supervisor;
@@ -109,6 +118,10 @@ static void lose(struct database *database, const struct db_error *err)
     log_once(database, &err->error);
     sd_notify(0, "STATUS=The database is away.");
     close_both(database);
+    if (batch_gives_up(supervisor)) {
+        supervisor_end(supervisor, EXIT_FAILED, "the database cannot be used");
+        return;
+    }
     if (was_open) {
         database->backoff_ms = 0;
         supervisor_database_lost(supervisor);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "conf/conf.h"
+#include "db/conn.h"
 #include "supervisor/states.h"
 #include "supervisor/supervisor.h"
 
@@ -159,7 +160,7 @@ static int only_print(const struct arguments *arguments)
 
 static int load_conf(struct supervisor *supervisor, const struct arguments *arguments)
 {
-    int rc = conf_load(&supervisor->conf, arguments->config, stderr);
+    int rc = conf_load(&supervisor->conf, arguments->config, db_conninfo_check, stderr);
 
     if (rc < 0)
         return rc;

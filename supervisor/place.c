@@ -2,6 +2,7 @@
 #include "supervisor/place.h"
 
 #include "base/mem.h"
+#include "base/shell.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +51,13 @@ static int take_lock(struct place *place, struct error *err)
         return error_system(err, ERR_SYSTEM, errno, "could not lock \"%s\"", place->lock_path);
     error_set(err, ERR_ANOTHER_SUPERVISOR, "a supervisor at the socket \"%s\" lives already",
               place->socket_path);
-    return error_hint(err, "Write another path under socket in section [supervisor].");
+    char *word = shell_word(place->socket_path);
+    error_hint(err,
+               "If that is the one you want, it runs already: uploadctl --socket %s ping; else "
+               "write another path under socket in section [supervisor].",
+               word);
+    free(word);
+    return -(int)err->code;
 }
 
 static void read_lives(struct place *place)

@@ -34,6 +34,23 @@ static struct shown shown(const char *path)
     return shown;
 }
 
+/* "3,201,000 rows and 1 reject" */
+struct counts {
+    char text[2 * TEXT_COUNTED_BYTES + 8];
+};
+
+static struct counts counts_of(const struct upload *upload)
+{
+    char rows[TEXT_COUNTED_BYTES];
+    char rejects[TEXT_COUNTED_BYTES];
+    struct counts counts;
+
+    snprintf(counts.text, sizeof counts.text, "%s and %s",
+             text_counted(rows, upload->row.rows, "row"),
+             text_counted(rejects, upload->row.rejects, "reject"));
+    return counts;
+}
+
 /* ---- hints ---- */
 
 char *refusal_upload_command(const char *option, const char *profile, const char *path)
@@ -128,8 +145,12 @@ int refusal_settings(const struct request *request, const char *key, struct erro
               "the setting \"%s\" of profile \"%s\" is not the one that the upload of \"%s\""
               " was begun with",
               key, upload->profile, shown(upload->path).text);
-    error_detail(err, "It was begun with %s; the profile is now %s.",
-                 shown(upload->row.profile_text).text, shown(request->profile_text).text);
+    char *then = profile_text_value(upload->row.profile_text, key);
+    char *now = profile_text_value(request->profile_text, key);
+    error_detail(err, "It was begun with %s; the profile has %s now.", shown(then).text,
+                 shown(now).text);
+    free(then);
+    free(now);
     return hint_upload(err, "Take the setting back, or roll back what is in and begin anew",
                        "--restart", upload);
 }
@@ -139,9 +160,8 @@ static int refuse_uploaded(const struct upload *upload, struct error *err)
     error_set(err, ERR_ALREADY_UPLOADED, "\"%s\" is uploaded already", shown(upload->path).text);
     if (upload->row.status == STATUS_PROCESSED)
         error_detail(err,
-                     "Upload %" PRId64 " is PROCESSED with %" PRId64 " rows and %" PRId64
-                     " rejects, and the file is as it was then.",
-                     upload->row.id, upload->row.rows, upload->row.rejects);
+                     "Upload %" PRId64 " is PROCESSED with %s, and the file is as it was then.",
+                     upload->row.id, counts_of(upload).text);
     else
         error_detail(err,
                      "Upload %" PRId64 " found its bytes in an earlier upload of this path, "
@@ -167,15 +187,23 @@ static int refuse_grown(const struct upload *upload, struct error *err)
 static int refuse_processed(const struct upload *upload, struct error *err)
 {
     error_set(err, ERR_PROCESSED, "the upload of \"%s\" is PROCESSED", shown(upload->path).text);
-    error_detail(
-        err, "All of it is in, %" PRId64 " rows and %" PRId64 " rejects; nothing is in progress.",
-        upload->row.rows, upload->row.rejects);
+    error_detail(err,
+                 "All of it is in, %s. What is PROCESSED cannot be stopped or killed any more.",
+                 counts_of(upload).text);
     return hint_status(err, upload);
 }
 
 static int refuse_stopping(const struct upload *upload, struct error *err)
 {
     error_set(err, ERR_STOP_UNDER_WAY, "a stop of \"%s\" is under way", shown(upload->path).text);
+    if (upload->trouble) { /* it may never end by itself */
+        error_detail(err, "Its rows are being taken out, which is tried again because of: %s",
+                     upload->trouble->message);
+        return error_hint(err,
+                          "See to that; or give the rollback up, and keep what is still in, with: "
+                          "uploadctl kill %" PRId64,
+                          upload->row.id);
+    }
     error_detail(err, "Its rows are being taken out; after that it can be uploaded again.");
     return error_hint(err, "Wait for the end of the rollback with: uploadctl wait %" PRId64,
                       upload->row.id);
@@ -220,7 +248,7 @@ static int superseded_by_end(const struct request *request, struct error *err)
 
     error_set(err, ERR_NOT_RUNNING, "another command came first: the upload of \"%s\" is %s",
               shown(upload->path).text, status_name(upload->row.status));
-    error_detail(err, "%" PRId64 " rows of it are in, up to record %" PRId64 ".", upload->row.rows,
+    error_detail(err, "Of it %s are in, up to record %" PRId64 ".", counts_of(upload).text,
                  upload->row.line);
     if (request->kind == IPC_STOP && upload->row.status != STATUS_STOPPED)
         return error_hint(err, "To roll them back, stop it again with: uploadctl stop %" PRId64,
@@ -236,8 +264,7 @@ int refusal_superseded(const struct request *request, struct error *err)
         refuse_processed(upload, err);
         error_set(err, ERR_PROCESSED, "the last record of \"%s\" was in before: it is PROCESSED",
                   shown(upload->path).text);
-        error_detail(err, "All of it is kept, %" PRId64 " rows and %" PRId64 " rejects.",
-                     upload->row.rows, upload->row.rejects);
+        error_detail(err, "All of it is kept, %s.", counts_of(upload).text);
         return hint_status(err, upload);
     }
     if (upload->state == ST_LEFT) {

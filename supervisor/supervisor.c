@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/version.h"
+#include "db/conn.h"
 #include "supervisor/batch.h"
 #include "supervisor/control.h"
 #include "supervisor/database.h"
@@ -180,14 +181,14 @@ void supervisor_give_up(struct supervisor *supervisor, const struct error *err)
 /* ---- the configuration ---- */
 
 /* Each line of what conf_load wrote becomes a line of the log. */
-static void log_lines(char *text)
+static void log_lines(char *text, enum log_level level)
 {
     char *rest = text;
     char *line;
 
     while ((line = strsep(&rest, "\n")))
         if (line[0])
-            log_line(LOG_LEVEL_ERROR, 0, "%s", line);
+            log_line(level, 0, "%s", line);
 }
 
 static bool differs(const char *a, const char *b)
@@ -229,10 +230,10 @@ void supervisor_reload(struct supervisor *supervisor)
     if (!errors)
         log_fatal("no memory");
     sd_notify(0, "RELOADING=1");
-    int rc = conf_load(&conf, supervisor->conf_path, errors);
+    int rc = conf_load(&conf, supervisor->conf_path, db_conninfo_check, errors);
     fclose(errors);
+    log_lines(text, rc < 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING);
     if (rc < 0) {
-        log_lines(text);
         log_line(LOG_LEVEL_ERROR, 0, "the configuration is wrong; the old one stays in force");
     } else {
         take_over(supervisor, &conf);

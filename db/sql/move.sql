@@ -9,8 +9,8 @@
 -- What the rows must show:
 --   $24 the final checkpoint is in, complete, and nothing is wanted
 --   $25 nothing is left, and a stop or restart is wanted
--- The event: $26 event (NULL: none is written, and updated_at stays), $27 reason, $28 uid,
--- $29 host.
+-- The event: $26 event (NULL: none is written, and updated_at stays), $27 reason (the error's message
+-- is put behind it), $28 uid, $29 host.
 --
 -- Result: the row of tracker_with_point, or none when the row was another or lacked what it must
 -- show.
@@ -71,7 +71,7 @@ WITH moved AS (
 )
 INSERT INTO @schema@.file_event (file_tracker_id, from_status, to_status, event, reason, uid, host)
 SELECT m.id, (SELECT b.status FROM @schema@.file_tracker AS b WHERE b.id = m.id), m.status,
-       $26::text, $27::text, $28::bigint, $29::text
+       $26::text, $27::text || coalesce(': ' || $20::text, ''), $28::bigint, $29::text
 FROM moved AS m
 WHERE $26::text IS NOT NULL;
 SELECT p.* FROM @schema@.tracker_with_point AS p

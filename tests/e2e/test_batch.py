@@ -70,6 +70,23 @@ def test_batch_pattern_that_matches_nothing(new_service):
     assert done.returncode == 0 and "none*" in done.stderr, done
 
 
+def test_batch_without_any_file(new_service):
+    """Nothing has come tonight: no failure."""
+    done = batch(configured(new_service))
+    assert done.returncode == 0 and "matches no file" in done.stderr, done
+    assert done.stdout == "0 files: 0 in (0 of them before), 0 not in; 0 rows and 0 rejects in all\n"
+
+
+def test_batch_without_a_database(new_service):
+    """It says so and ends, for nobody may be there to see that it waits."""
+    service = configured(new_service)
+    service.people("a.csv", 100)
+    service.set(database={"conninfo": service.cluster.conninfo("nowhere")})
+    done = batch(service)
+    assert done.returncode == 1 and done.stdout.startswith("NOT_BEGUN"), done
+    assert 'database "nowhere" does not exist' in done.stderr, done
+
+
 def test_batch_beside_the_service(new_service):
     service = configured(new_service).start()
     path = service.people("a.csv", 100)

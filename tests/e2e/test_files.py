@@ -244,7 +244,9 @@ def test_settings_changed_between_kill_and_resume(new_service):
     service.start()
     error = service.ok("upload", path, "--json", code=1).json["error"]
     assert error["code"] == "settings_changed" and "surplus_columns" in error["message"]
+    assert error["detail"] == 'It was begun with "refuse"; the profile has "ignore" now.'
     assert service.status(path)["rows"] == before["rows"]
+    assert service.status(path)["next"] == f"uploadctl upload --restart {path}"
     service.ok("upload", "--restart", "--wait", path)
     assert service.rows(tracker) == records_of(path)
 

@@ -251,6 +251,9 @@ def test_failed_keeps_what_is_in(strict):
     assert 0 < answer["rows"] < 2000
     assert strict.count(tracker=answer["id"]) == answer["rows"]
     assert check_exact(strict, answer["id"]) == "FAILED"
+    assert "nor are the rejects of that chunk kept" in answer["error"]["detail"]
+    last = strict.ok("history", path, "--json").objects[-1]
+    assert last["reason"].endswith(": " + answer["error"]["message"]), last
 
 
 def test_failed_kill(strict):

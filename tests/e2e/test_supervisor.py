@@ -173,6 +173,34 @@ def test_check(new_service):
     assert run("--config", service.folder / "none.conf", "--check").returncode == 2
 
 
+@pytest.mark.parametrize("conninfo, says", [
+    ("host=/tmp usr=me", 'invalid connection option "usr"'),
+    ("postgresql:///db?prot=1", 'invalid URI query parameter: "prot"'),
+    ("host=/tmp sslmode=perhaps", 'invalid sslmode value: "perhaps"'),
+    ("host=/a,/b port=1,2,3", "could not match 3 port numbers to 2 hosts"),
+    ("service=nowhere", 'definition of service "nowhere" not found'),
+    ("host=/tmp password=two words", "a word without = behind it"),
+    ("host=/tmp password='open words", "unterminated quoted string"),
+])
+def test_check_of_a_conninfo(new_service, conninfo, says):
+    service = new_service()
+    service.config.write_text(f"[database]\nconninfo = {conninfo}\n")
+    for arguments in (["--check"], []):
+        done = run("--config", service.config, *arguments)
+        assert done.returncode == 2, done
+        assert done.stderr.startswith(f"{service.config}:2: database.conninfo: "), done.stderr
+        assert says in done.stderr and "words" not in done.stderr, done.stderr
+
+
+def test_check_warns_of_a_folder_that_is_not_there(new_service):
+    service = new_service()
+    service.config.write_text("[files]\nallow =\n    /nowhere\n")
+    done = run("--config", service.config, "--check")
+    assert (done.returncode, done.stdout) == (0, "ok\n")
+    assert done.stderr.startswith(f"{service.config}:2: files.allow: warning: there is no folder "
+                                  '"/nowhere" now; '), done.stderr
+
+
 # ---- the control socket ----
 
 

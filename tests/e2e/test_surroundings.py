@@ -98,6 +98,8 @@ def test_rows_that_cannot_be_deleted_are_never_called_gone(service, keeper):
     assert service.status(path)["status"] == "PROCESSING"
     time.sleep(0.5)
     assert stopping.poll() is None
+    refused = service.ok("upload", path, "--json", code=6).json["error"]
+    assert message in refused["detail"] and f"uploadctl kill {tracker}" in refused["hint"]
     kind = "TRIGGER" if "TRIGGER" in keeper else "RULE"
     service.sql.run(f"DROP {kind} keep ON uploader.file_data")
     out, err = stopping.communicate(timeout=60)

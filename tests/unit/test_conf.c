@@ -37,15 +37,34 @@ static void write_text(const char *path, const char *text)
     write_bytes(path, text, strlen(text));
 }
 
+/* Most folders in these tests are not there. */
+static void drop_warnings(char *text)
+{
+    char *to = text;
+
+    for (char *line = text; *line;) {
+        size_t length = strcspn(line, "\n") + 1;
+        char *warning = strstr(line, ": warning: there is no folder");
+        if (!warning || warning > line + length) {
+            memmove(to, line, length);
+            to += length;
+        }
+        line += length;
+    }
+    *to = '\0';
+}
+
 /* The errors of loading `path`, "" when there are none; the caller frees. */
 static char *errors_of(struct conf *conf, const char *path)
 {
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
-    int rc = conf_load(conf, path, out);
+    int rc = conf_load(conf, path, NULL, out);
 
     fclose(out);
+    drop_warnings(text);
+    size = strlen(text);
     assert_int_equal(rc, size > 0 ? -ERR_CONFIG : 0);
     if (rc < 0) {
         assert_null(conf->schema);
@@ -342,7 +361,7 @@ static const struct {
     " is not a position, and there is no header; write positions from 1 to 16384, as 1, 2, or "    \
     "header = yes"
 #define TWO_PATHS                                                                                  \
-    "more than one path on a line; write each on an indented line of its own, without commas"
+    "more than one path on a line; write each on an indented line of its own, without a comma"
 #define QUOTED                                                                                     \
     "a quote before the connection string; write it without quotes around it, as host=db "         \
     "dbname=sales"
@@ -389,6 +408,7 @@ static const struct {
     {"files", "allow", "/a\n  b", "3:\"b\" is not an absolute path" NOT_ABSOLUTE},
     {"files", "allow", "\n  /a\n  /b//c", "4:\"/b//c\" is not a normal path; write /b/c"},
     {"files", "allow", "/a, /b", TWO_PATHS},
+    {"files", "allow", "/a /b", TWO_PATHS},
     {"upload", "chunk_bytes", "4095", "\"4095\" is too small" NOT_CHUNK},
     {"upload", "chunk_bytes", "2G", "\"2G\" is too large" NOT_CHUNK},
     {"upload", "chunk_bytes", "8MB", "\"8MB\" is not a size" NOT_CHUNK},

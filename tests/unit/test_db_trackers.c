@@ -233,7 +233,9 @@ static void test_moves_write_what_the_table_says(void **state)
     assert_string_equal(reply.tracker.error.detail, "");
     assert_string_equal(reply.tracker.error.hint, "$1 \"$2\"");
     assert_string_equal(reply.tracker.error.sqlstate, "22021");
-    assert_event(world, id, "INITIALIZING FAILED fail it failed");
+    char *event = mem_format("INITIALIZING FAILED fail it failed: %s", reply.tracker.error.message);
+    assert_event(world, id, event);
+    free(event);
     reply_fini(&reply);
 }
 
