@@ -79,7 +79,7 @@ $(BUILD)/obj/%.o: %.c Makefile | $(BUILD)/gen/sql.inc
 	@echo "  CC $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/gen/sql.inc: db/sql/embed $(wildcard db/sql/*.sql db/sql/migrations/*.sql)
+$(BUILD)/gen/sql.inc: db/sql/embed db/sql db/sql/migrations $(wildcard db/sql/*.sql db/sql/migrations/*.sql)
 	@mkdir -p $(@D)
 	db/sql/embed db/sql/*.sql > $@.new && mv $@.new $@
 

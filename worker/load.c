@@ -139,7 +139,7 @@ static void on_layout_done(uv_work_t *work, int status)
     if (load->work_rc < 0)
         end_as(load, OUTCOME_FAILED, &load->work_error);
     else
-        target_needs_one_lane(dispatch_conn(load->dispatch), on_needs_one_lane, load);
+        target_inspect(dispatch_conn(load->dispatch), on_needs_one_lane, load);
 }
 
 static void read_layout(struct load *load)

@@ -107,6 +107,19 @@ def test_rows_that_cannot_be_deleted_are_never_called_gone(service, keeper):
     assert check_exact(service, tracker) == "STOPPED"
 
 
+@pytest.mark.parametrize("change, says", [
+    ("ALTER TABLE uploader.file_data SET UNLOGGED", "file_data is unlogged"),
+    ("ALTER TABLE uploader.file_data RENAME TO rows;"
+     "CREATE VIEW uploader.file_data AS SELECT * FROM uploader.rows", "file_data is not a table"),
+])
+def test_a_target_that_cannot_keep_the_promise_is_refused(service, change, says):
+    service.sql.run(change)
+    path = service.people(count=100)
+    answer = service.ok("upload", "--wait", "--json", path, code=1).json
+    assert answer["status"] == "FAILED" and says in answer["error"]["message"], answer
+    assert service.count() == 0
+
+
 def test_kill_of_a_rollback_that_waits_for_another_session(service):
     """The server's process outlives its killed worker, holds the row, and would go on later."""
     path, tracker = service.in_the_middle()

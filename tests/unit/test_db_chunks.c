@@ -174,7 +174,7 @@ static void assert_needs_one_lane(struct world *world, bool expected)
 {
     struct reply reply = {0};
 
-    target_needs_one_lane(world->conn, take_flag, &reply);
+    target_inspect(world->conn, take_flag, &reply);
     await(world, &reply.here);
     assert_no_error(&reply);
     assert_int_equal(reply.count, expected);
