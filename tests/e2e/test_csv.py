@@ -107,7 +107,9 @@ def test_record_longer_than_max_record(new_service):
     assert check_exact(service, answer["id"]) == "PROCESSED"
 
 
-@pytest.mark.parametrize("tail", [b'c,"d\ne,f\n' + b"g,h\n" * 3000, b'c,"d'])
+@pytest.mark.parametrize("tail", [
+    pytest.param(b'c,"d\ne,f\n' + b"g,h\n" * 3000, id="much"), pytest.param(b'c,"d', id="end"),
+])
 def test_quote_that_is_never_closed(new_service, tail):
     service = new_service(upload={"chunk_bytes": "4K", "max_record": "8K"}).start()
     good = b"".join(b"n%d,e%d\n" % (i, i) for i in range(2000))
@@ -157,7 +159,7 @@ def test_hint_for_another_delimiter_works(new_service, delimiter, line):
     service = new_service().start()
     path = service.file("other.csv", f"name{delimiter}email\nn{delimiter}e\n".encode())
     error = service.ok("upload", path, "--json", code=1).json["error"]
-    assert line + ";" in error["hint"] and "[profile NAME]" in error["hint"], error
+    assert line + "," in error["hint"] and "[profile NAME]" in error["hint"], error
     with open(service.config, "a") as file:
         file.write(f"[profile other]\n{line}\n")
     service.reload()
