@@ -16,6 +16,7 @@ from bisect import bisect_left, bisect_right
 
 import psycopg2
 import psycopg2.extras
+import xxhash
 
 BOM = b"\xef\xbb\xbf"
 ENDED = {"STOPPED", "KILLED", "FAILED", "PROCESSED"}
@@ -33,10 +34,11 @@ LEGAL = {  # from_status -> to_status, of file_event
 
 
 class Record:
-    """One record of the file: its bytes without the line end, and its fields (None: no CSV)."""
+    """One record of the file: its bytes without the line end, and its fields (None: no CSV). It
+    lies from start to end, its line end included."""
 
-    def __init__(self, start, raw, fields):
-        self.start, self.raw, self.fields = start, raw, fields
+    def __init__(self, start, end, raw, fields):
+        self.start, self.end, self.raw, self.fields = start, end, raw, fields
 
 
 def physical_lines(data, start):
@@ -78,7 +80,8 @@ def read_records(data, delimiter, quote):
             continue
         raw = b"".join(line for _, line in taken)
         raw = raw[:-2] if raw.endswith(b"\r\n") else raw[:-1] if raw[-1:] in b"\r\n" else raw
-        records.append(Record(taken[0][0], raw, fields))
+        end = taken[-1][0] + len(taken[-1][1])
+        records.append(Record(taken[0][0], end, raw, fields))
 
 
 class Expectation:
@@ -93,16 +96,23 @@ class Expectation:
             header = [self._text(field) for field in records[0].fields]
             self.places = [header.index(column) for column in profile["columns"]]
             self.count, self.more = len(header), False
-            self.records = records[1:]
+            self.records, self.begin = records[1:], records[0].end
         else:
             self.places = [int(column) - 1 for column in profile["columns"]]
             self.count = max(self.places) + 1
             self.more = profile["surplus_columns"] == "ignore"
-            self.records = records
+            self.records, self.begin = records, 0
 
     @staticmethod
     def _text(field):
         return field.encode("latin-1").decode("utf-8")
+
+    def end_of(self, line):
+        """The offsets at which a chunk may end whose last record is `line`: from its line end to
+        the next record; between them lie empty lines."""
+        end = self.records[line - 1].end if line else self.begin
+        after = self.records[line].start if line < len(self.records) else len(self.data)
+        return range(end, after + 1)
 
     def row(self, record):
         fields = record.fields
@@ -187,6 +197,7 @@ class Checker:
 
     def check_chain(self, number, chain):
         line, offset, final = 0, 0, False
+        totals = {"rows": 0, "rejects": 0}
         for place, k in enumerate(chain, 1):
             where = f"chunk {k['chunk_no']}"
             if final:
@@ -199,6 +210,12 @@ class Checker:
             if k["last_line"] - k["first_line"] + 1 != k["row_count"] + k["reject_count"]:
                 self.say(number, f"{where} counts {k['row_count']} rows and {k['reject_count']}"
                                  f" rejects for records {k['first_line']} to {k['last_line']}")
+            totals["rows"] += k["row_count"]
+            totals["rejects"] += k["reject_count"]
+            for what, total in totals.items():
+                if k[f"{what}_total"] != total:
+                    self.say(number, f"{where} says {k[what + '_total']} {what} so far, the chunks"
+                                     f" count {total}")
             line, offset, final = k["last_line"], k["end_offset"], k["final"]
         return line
 
@@ -274,6 +291,8 @@ class Checker:
             self.say(number, f"final at record {last}, the file has {len(expected.records)}")
         if chain[-1]["final"] and chain[-1]["end_offset"] != len(data):
             self.say(number, f"final at {chain[-1]['end_offset']}, the file has {len(data)} bytes")
+        for k in chain:
+            self.check_place(number, k, expected)
         there = {row["line_no"]: (row["name"], row["email"]) for row in rows}
         rejected = {reject["line_no"]: reject for reject in rejects}
         for line, record in enumerate(expected.records[:last], 1):
@@ -282,6 +301,17 @@ class Checker:
                 self.check_reject(number, line, record, rejected.get(line))
             elif there.get(line) != wanted:
                 self.say(number, f"record {line} is {there.get(line)!r}, not {wanted!r}")
+
+    def check_place(self, number, k, expected):
+        where = f"chunk {k['chunk_no']}"
+        if k["last_line"] <= len(expected.records):
+            ends = expected.end_of(k["last_line"])
+            if k["end_offset"] not in ends:
+                self.say(number, f"{where} ends at offset {k['end_offset']}, the record"
+                                 f" {k['last_line']} of the file at {ends.start}")
+        part = expected.data[k["start_offset"]:k["end_offset"]]
+        if bytes(k["hash"]) != xxhash.xxh3_128(part).digest():
+            self.say(number, f"{where} has another hash than the file's bytes there")
 
     def check_reject(self, number, line, record, reject):
         if reject is None:
