@@ -15,7 +15,7 @@ static const char *const keys[] = {"columns", "header", "surplus_columns", "deli
 static const struct {
     const char *word;
     char byte;
-} words[] = {{"tab", '\t'}, {"\\t", '\t'}, {"space", ' '}, {"semicolon", ';'}};
+} words[] = {{"tab", '\t'}, {"\\t", '\t'}, {"space", ' '}, {"semicolon", ';'}, {"comma", ','}};
 
 const char *profile_word_of(char byte)
 {

@@ -95,7 +95,7 @@ static int hint_delimiter(const struct profile *profile, char delimiter, struct 
                       "Its delimiter seems to be another one. Give the file a profile of its own: "
                       "a section [profile NAME] of the configuration, with delimiter = %s, and, "
                       "where the header has other names than %.40s and %.40s, with those under "
-                      "columns; " HINT_RELOAD ", and " HINT_PROFILE ".",
+                      "columns, in the order of these two; " HINT_RELOAD ", and " HINT_PROFILE ".",
                       word ? word : as_is, profile->columns[0], profile->columns[1]);
 }
 
@@ -108,10 +108,11 @@ static int refuse_missing(const struct header *header, const struct list *missin
     char delimiter = other_delimiter(header);
     if (delimiter)
         return hint_delimiter(header->profile, delimiter, err);
-    return error_hint(err, "Give the file a profile of its own: a section [profile NAME] of the "
-                           "configuration, with the header's names, capitals as they are there, "
-                           "under columns, or with header = no if it has none; " HINT_RELOAD
-                           ", and " HINT_PROFILE ".");
+    return error_hint(err,
+                      "Give the file a profile of its own: a section [profile NAME] of the "
+                      "configuration, with the header's names under columns: first that of the "
+                      "name, then that of the email, capitals as they are in the header; or "
+                      "with header = no if it has none; " HINT_RELOAD ", and " HINT_PROFILE ".");
 }
 
 static int refuse_surplus(const struct header *header, const struct list *surplus,

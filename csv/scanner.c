@@ -300,22 +300,25 @@ static int refuse_range(const struct scanner *s, struct error *err)
 /* The quote that is open is not closed in time. */
 static int refuse_quote(const struct scanner *s, bool at_end, struct error *err)
 {
-    char where[80] = "before the end of the file";
+    char where[80] = "";
     int64_t line;
     int rc = line_of(s, s->quoted_at, &line, err);
 
     if (rc < 0)
         return rc;
     if (!at_end)
-        snprintf(where, sizeof where, "within max_record (%lld bytes)", (long long)s->max_record);
+        snprintf(where, sizeof where, " within max_record (%lld bytes)", (long long)s->max_record);
     error_set(err, ERR_FILE_QUOTE,
               "the quote that opens in line %lld, byte offset %lld, of \"%s\" "
-              "is not closed",
-              (long long)line, (long long)s->quoted_at, s->source->path);
-    error_detail(err, "No closing quote follows %s; the record begins at byte offset %lld.", where,
-                 (long long)s->start);
-    return error_hint(err, "Mend the file: close the quote; or, where it is meant as text, put the "
-                           "field in quotes and double every quote within.");
+              "is not closed%s",
+              (long long)line, (long long)s->quoted_at, s->source->path, where);
+    error_detail(err, "The record begins at byte offset %lld.", (long long)s->start);
+    return error_hint(err,
+                      "Mend the file: close the quote; or, where it is meant as text, put the "
+                      "field in quotes and double every quote within%s.",
+                      at_end ? ""
+                             : "; or, if the field is as long as that, allow it by max_record "
+                               "in section [upload]");
 }
 
 /* The record ends with the bytes in the buffer, without a line end. */

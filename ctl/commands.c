@@ -20,10 +20,12 @@ const struct command commands[COMMAND_COUNT] = {
          .most = SIZE_MAX,
          .run = run_asks,
          .what = "starts an upload of each file, or goes on with it",
-         .more = "Answers as soon as the upload is durable in the database, with a line on how it "
-                 "stands; the file is read afterwards. Resuming is the same command: what was "
-                 "killed, failed or interrupted goes on from its recovery point, what was stopped "
-                 "begins anew.",
+         .more =
+             "Answers as soon as the upload is durable in the database, with a line on how it "
+             "stands; the file is read afterwards. Resuming is the same command: what was "
+             "killed, failed or interrupted goes on from its recovery point, what was stopped "
+             "begins anew. What is PROCESSED stays as it is, also with --restart; --again makes "
+             "another upload of such a file, and changes nothing for one that is not.",
          .examples = {{"uploadctl upload orders.csv", "start it, or go on with it"},
                       {"uploadctl upload --wait *.csv", "see several through to their ends"},
                       {"uploadctl upload --restart orders.csv", "take out what is in, begin anew"},
@@ -101,15 +103,19 @@ const struct command commands[COMMAND_COUNT] = {
                      .what = "lists every transition of an upload: when, from, to, why, who",
                      .more = "Oldest first.",
                      .examples = {{"uploadctl history orders.csv", "what happened to it"}}},
-    [CMD_REJECTS] = {.name = "rejects",
-                     .also = " errors ",
-                     .operands = "FILE|ID",
-                     .least = 1,
-                     .most = 1,
-                     .run = run_pages,
-                     .what = "lists the records that could not be uploaded: line, reason, raw text",
-                     .more = "In the file's order. With --json the raw bytes are whole, in Base64.",
-                     .examples = {{"uploadctl rejects orders.csv", "what is wrong with it"}}},
+    [CMD_REJECTS] =
+        {.name = "rejects",
+         .also = " errors ",
+         .operands = "FILE|ID",
+         .least = 1,
+         .most = 1,
+         .run = run_pages,
+         .what = "lists the records that could not be uploaded: number, reason, raw text",
+         .more =
+             "In the file's order, numbered as the file's records are: 1 is the first behind the "
+             "header. With --json the raw bytes are whole, in Base64; of a record longer "
+             "than max_record so many.",
+         .examples = {{"uploadctl rejects orders.csv", "what is wrong with it"}}},
     [CMD_PING] = {.name = "ping",
                   .operands = "",
                   .run = run_ping,

@@ -130,14 +130,21 @@ static char *under_way(enum ipc_kind command, const json_t *upload)
     return text;
 }
 
-static const char *lead_of(enum status status, const json_t *upload)
+/* The file, or its beginning, is in by an earlier upload: this one has nothing, and lacks nothing.
+ */
+static bool is_in_already(const json_t *upload)
 {
     struct error err;
 
     ipc_error_parse(json_object_get(upload, "error"), &err);
+    return err.code == ERR_ALREADY_UPLOADED || err.code == ERR_GROWN;
+}
+
+static const char *lead_of(enum status status, const json_t *upload)
+{
     if (status == STATUS_STOPPED)
         return "begin again with";
-    if (status == STATUS_FAILED && (err.code == ERR_ALREADY_UPLOADED || err.code == ERR_GROWN))
+    if (status == STATUS_FAILED && is_in_already(upload))
         return "all the same with";
     return status == STATUS_KILLED || status == STATUS_FAILED ? "go on with" : "follow it with";
 }
@@ -154,7 +161,8 @@ char *ending_line(enum ipc_kind command, const struct named *named, const json_t
         break;
     case STATUS_KILLED:
     case STATUS_FAILED:
-        what = kept(upload);
+        what =
+            is_in_already(upload) ? mem_dup("refused, as an earlier upload has it") : kept(upload);
         break;
     case STATUS_STOPPED:
         what = mem_dup("rolled back, 0 rows left");

@@ -232,7 +232,7 @@ void show_events_add(struct sheet *sheet, const json_t *event)
 /* ---- rejects ---- */
 
 static const struct sheet_column reject_columns[] = {
-    {"LINE", SHEET_RIGHT},
+    {"RECORD", SHEET_RIGHT},
     {"REASON", SHEET_LEFT},
     {"RAW", SHEET_LEFT},
 };

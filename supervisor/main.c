@@ -95,8 +95,10 @@ static const char *complaint(const struct arguments *arguments)
 
 static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
+    static char name[] = "uploaderd"; /* for getopt_long's complaints, as for all others */
     int letter;
 
+    argv[0] = name;
     while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1)
         if (!set_option(arguments, letter, optarg))
             return false;

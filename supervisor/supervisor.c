@@ -68,11 +68,15 @@ static void watch_signals(struct supervisor *supervisor)
     }
 }
 
-static int take_place(struct supervisor *supervisor, const char *socket_path, struct error *err)
+static int take_place(struct supervisor *supervisor, const char *socket_path, bool batch,
+                      struct error *err)
 {
     supervisor->place = NEW(struct place);
     int rc = place_take(supervisor->place, socket_path, supervisor->start, err);
 
+    if (rc == -(int)ERR_ANOTHER_SUPERVISOR && batch)
+        error_hint(err, "A batch run is still under way, and ends by itself; begin the next when "
+                        "it has.");
     if (rc < 0) {
         free(supervisor->place);
         supervisor->place = NULL;
@@ -106,7 +110,7 @@ int supervisor_start(struct supervisor *supervisor, bool batch, bool include_sto
 
     supervisor->name = make_name(conf, socket_path, batch);
     if (rc == 0)
-        rc = take_place(supervisor, socket_path, err);
+        rc = take_place(supervisor, socket_path, batch, err);
     if (rc == 0)
         rc = start_parts(supervisor, err);
     if (rc == 0) {

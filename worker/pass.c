@@ -70,10 +70,12 @@ int pass_refuse_rejects(const struct input *input, const struct pass_counts *cou
                  "The last that was found is record %lld: %s. The chunk of records that it lies in "
                  "is not in, nor are the rejects of that chunk kept.",
                  (long long)counts->reject_line, counts->reject_reason);
-    error_hint(err,
-               "Mend the file, or allow more (reject_limit in the configuration; " HINT_RELOAD
-               "), and go on with: %s",
-               command);
+    error_hint(
+        err,
+        "Allow more (reject_limit of its profile's section, or else of [upload]; " HINT_RELOAD
+        "), and go on with: %s; or mend the file: behind the rows that are kept, and go on "
+        "just so, or anywhere, and begin anew with --restart.",
+        command);
     free(command);
     return -(int)err->code;
 }

@@ -151,14 +151,37 @@ def test_header_that_is_not_the_profiles(service, header, lists):
     service.ok("status", path, code=4)  # no tracker is left
 
 
+def test_hint_for_other_names_says_their_order(service):
+    path = service.file("names.csv", "EMAIL,Name\ne,n\n")
+    error = service.ok("upload", path, "--json", code=1).json["error"]
+    assert "first that of the name, then that of the email" in error["hint"]
+    with open(service.config, "a") as file:
+        file.write("[profile other]\ncolumns = Name, EMAIL\n")
+    service.reload()
+    service.ok("upload", "--wait", "--profile", "other", path)
+    assert service.rows() == [(1, "n", "e")]
+
+
+def test_a_quoted_field_longer_than_max_record_is_allowed_by_the_hint(new_service):
+    service = new_service(upload={"max_record": "4K"}).start()
+    path = service.file("long.csv", 'name,email\n"' + 5000 * "n" + '",e\n')
+    error = service.ok("upload", "--wait", path, "--json", code=1).json["error"]
+    assert error["code"] == "file_quote" and "max_record in section [upload]" in error["hint"]
+    service.set(upload={"max_record": "8K"})
+    service.reload()
+    service.ok("upload", "--wait", path)
+    assert service.rows() == [(1, 5000 * "n", "e")]
+
+
 @pytest.mark.parametrize("delimiter, line", [
     (";", "delimiter = semicolon"), ("\t", "delimiter = tab"), ("|", "delimiter = |"),
+    (",", "delimiter = comma"),
 ])
 def test_hint_for_another_delimiter_works(new_service, delimiter, line):
     """What the hint says, done as it says."""
-    service = new_service().start()
+    service = new_service(profile__wrong={"delimiter": ":"}).start()
     path = service.file("other.csv", f"name{delimiter}email\nn{delimiter}e\n".encode())
-    error = service.ok("upload", path, "--json", code=1).json["error"]
+    error = service.ok("upload", "--profile", "wrong", path, "--json", code=1).json["error"]
     assert line + "," in error["hint"] and "[profile NAME]" in error["hint"], error
     with open(service.config, "a") as file:
         file.write(f"[profile other]\n{line}\n")
