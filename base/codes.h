@@ -60,7 +60,7 @@ enum exit_code {
     X(ERR_ROWS_LOST, "rows_lost", EXIT_FAILED,                                                     \
       "the server stored fewer rows than it was sent (a trigger ate them)")                        \
     X(ERR_DATA_REFUSED, "data_refused", EXIT_FAILED,                                               \
-      "the server refused rows (a constraint, a type or a trigger of the table)")                  \
+      "the table refuses every COPY, whatever its rows (a trigger of the statement)")              \
     X(ERR_DATABASE, "database_error", EXIT_FAILED,                                                 \
       "the server refused a statement (rights, schema, settings)")                                 \
     X(ERR_RETRY_LIMIT, "retry_limit", EXIT_FAILED, "tried retry_limit times without progress")     \

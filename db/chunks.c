@@ -168,6 +168,27 @@ void chunk_commit(struct db_conn *conn, const struct claim *claim,
     query_send_inside(conn, SQL_chunk_commit, &params, on_done, &caller, sizeof caller);
 }
 
+void savepoint_set(struct db_conn *conn, on_chunk_done answer, void *arg)
+{
+    struct chunk_caller caller = {answer, arg, 0, 0};
+
+    query_send_inside(conn, SQL_savepoint_set, NULL, on_done, &caller, sizeof caller);
+}
+
+void savepoint_advance(struct db_conn *conn, on_chunk_done answer, void *arg)
+{
+    struct chunk_caller caller = {answer, arg, 0, 0};
+
+    query_send_inside(conn, SQL_savepoint_advance, NULL, on_done, &caller, sizeof caller);
+}
+
+void savepoint_return(struct db_conn *conn, on_chunk_done answer, void *arg)
+{
+    struct chunk_caller caller = {answer, arg, 0, 0};
+
+    query_send_context(conn, SQL_savepoint_return, NULL, on_done, &caller, sizeof caller);
+}
+
 void chunk_rollback(struct db_conn *conn, on_chunk_done answer, void *arg)
 {
     struct chunk_caller caller = {answer, arg, 0, 0};

@@ -45,6 +45,12 @@ void target_inspect(struct db_conn *conn, on_flag answer, void *arg);
 void chunk_begin(struct db_conn *conn, const struct claim *claim, bool synchronous,
                  int64_t lock_timeout_ms, on_chunk_done answer, void *arg);
 
+/* Inside the transaction of chunk_begin: a savepoint before the first part of a chunk; behind a
+ * part that is in; back to it, after a part that failed. */
+void savepoint_set(struct db_conn *conn, on_chunk_done answer, void *arg);
+void savepoint_advance(struct db_conn *conn, on_chunk_done answer, void *arg);
+void savepoint_return(struct db_conn *conn, on_chunk_done answer, void *arg);
+
 /* COPY (binary) into file_data (file_tracker_id, line_no, name, email) or file_reject
  * (file_tracker_id, line_no, start_offset, length, reason, sqlstate, raw); answers when the server
  * takes rows. The signature and trailer of the format are the caller's, as all bytes. */

@@ -211,14 +211,35 @@ static int refuse_crossing(const struct dispatch *d, const struct lane *lane, st
     return pass_refuse_rejects(d->input, counts, err);
 }
 
-/* The earliest chunk that is not in, once it is copied; it alone may be committed. */
-static void commit_first(struct dispatch *d)
+static int64_t rejects_left(const struct dispatch *d)
+{
+    return d->job->profile.reject_limit - d->point.rejects;
+}
+
+/* Rows of the earliest chunk were refused: all before it is in, so that the same records are
+ * refused now as would be without lanes. */
+static void sift_first(struct dispatch *d)
+{
+    const struct chunk *chunk = &d->queue[0].chunk;
+
+    log_line(LOG_LEVEL_NOTICE, d->job->tracker,
+             "the server refuses rows; they are sought chunk=%lld first_line=%lld last_line=%lld",
+             (long long)chunk->chunk_no, (long long)chunk->first_line, (long long)chunk->last_line);
+    lane_sift(d->queue[0].lane, rejects_left(d));
+}
+
+/* The earliest chunk that is not in: once it is copied, it alone may be committed. */
+static void serve_first(struct dispatch *d)
 {
     struct error err;
 
-    if (d->queued == 0 || !d->queue[0].lane || !lane_copied(d->queue[0].lane))
+    if (d->queued == 0 || !d->queue[0].lane)
         return;
     struct lane *lane = d->queue[0].lane;
+    if (lane_refused(lane))
+        sift_first(d);
+    if (!lane_copied(lane))
+        return;
     if (refuse_crossing(d, lane, &err) < 0 || lane_commit(lane, &err) < 0) {
         struct db_error own = outcome_own(&err);
         struct chunk chunk = d->queue[0].chunk;
@@ -248,8 +269,7 @@ static void assign(struct dispatch *d)
         return;
     }
     entry->lane = lane;
-    lane_carry(lane, d->input, &entry->chunk, d->job->profile.reject_limit - d->point.rejects,
-               d->one_lane);
+    lane_carry(lane, d->input, &entry->chunk, rejects_left(d), d->one_lane);
 }
 
 static bool nothing_under_way(const struct dispatch *d)
@@ -263,7 +283,7 @@ static void advance(struct dispatch *d)
     const struct ending loaded = {.outcome = OUTCOME_LOADED, .identity = d->input->source.identity};
     const struct ending finished = {.outcome = OUTCOME_FINISHED};
 
-    commit_first(d);
+    serve_first(d);
     assign(d);
     split_ahead(d);
     if (d->point.chunk.final)
@@ -288,6 +308,12 @@ static void on_lane_ready(void *arg, struct lane *lane)
 }
 
 static void on_lane_copied(void *arg, struct lane *lane)
+{
+    (void)lane;
+    advance(arg);
+}
+
+static void on_lane_refused(void *arg, struct lane *lane)
 {
     (void)lane;
     advance(arg);
@@ -362,7 +388,7 @@ static void on_lane_failed(void *arg, struct lane *lane, const struct db_error *
 }
 
 static const struct lane_events lane_events = {on_lane_ready, on_lane_copied, on_lane_committed,
-                                               on_lane_failed};
+                                               on_lane_refused, on_lane_failed};
 
 /* ---- from outside ---- */
 

@@ -110,11 +110,12 @@ void encode_row(struct encoded *out, int64_t tracker, int64_t line,
 }
 
 void encode_reject(struct encoded *out, int64_t tracker, int64_t line, const struct record *record,
-                   const char *reason)
+                   const char *reason, const char *sqlstate)
 {
     size_t reason_bytes = strlen(reason);
+    size_t sqlstate_bytes = sqlstate ? strlen(sqlstate) : 0;
     char *to = reserve(out, COUNT_BYTES + 4 * BIGINT_BYTES + 3 * LENGTH_BYTES + reason_bytes +
-                                record->size);
+                                sqlstate_bytes + record->size);
 
     to = put_count(to, REJECT_FIELDS);
     to = put_bigint(to, tracker);
@@ -122,7 +123,7 @@ void encode_reject(struct encoded *out, int64_t tracker, int64_t line, const str
     to = put_bigint(to, record->start_offset);
     to = put_bigint(to, record->length);
     to = put_bytes(to, reason, reason_bytes);
-    to = put_null(to); /* sqlstate: it is the reader's verdict, not the server's */
+    to = sqlstate ? put_bytes(to, sqlstate, sqlstate_bytes) : put_null(to);
     to = put_bytes(to, record->data, record->size);
     end_at(out, to);
 }

@@ -25,8 +25,9 @@ void encode_tail(struct encoded *out);
 void encode_row(struct encoded *out, int64_t tracker, int64_t line,
                 const struct field values[PROFILE_COLUMNS]);
 
-/* (file_tracker_id, line_no, start_offset, length, reason, sqlstate: NULL, raw) */
+/* (file_tracker_id, line_no, start_offset, length, reason, sqlstate, raw); sqlstate NULL: the
+ * reader's verdict, not the server's */
 void encode_reject(struct encoded *out, int64_t tracker, int64_t line, const struct record *record,
-                   const char *reason);
+                   const char *reason, const char *sqlstate);
 
 #endif

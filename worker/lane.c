@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "base/pause.h"
 #include "worker/outcome.h"
+#include "worker/sift.h"
+#include "worker/transfer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,19 +17,13 @@
 #define LOCK_TIMEOUT_MS 5000
 #define LOCK_TIMEOUT_ALONE_MS 30000
 
-/* A server that takes nothing of a COPY for so long is given up. TCP's own timeouts find a dead
- * host, statement_timeout does not count while COPY waits for its client, and a lock is waited for
- * no longer than above; what is left is a server process that hangs. It only counts while there is
- * something to take: a server that has the end of a COPY, or a COMMIT, may take its time over it
- * (constraints, standbys). */
-#define SILENCE_MS 120000
-
 enum step {
     LANE_CONNECTING,
     LANE_FREE,
     LANE_BEGINNING,
     LANE_COPYING,
     LANE_COPIED,
+    LANE_REFUSED,
     LANE_COMMITTING,
     LANE_FAILED
 };
@@ -37,42 +33,23 @@ struct lane {
     struct db_conn *conn;
     enum step step;
     bool ready, alone, closed;
+    bool sifts; /* without the records that the server refuses */
     struct chunk chunk;
     int64_t most_rejects;
-    struct pass_counts counts; /* of the chunk's rows pass */
+    struct pass_counts counts; /* of the chunk */
 
-    struct input *input; /* NULL until the first chunk */
-    enum pass_kind kind;
-    struct pass *pass; /* NULL unless COPYING */
-    uv_timer_t timer;  /* of silence */
-    bool timer_closed;
-
-    uv_work_t reading; /* pass_next in the thread pool */
-    bool reads;
-    int read_rc;
-    const char *slice;
-    size_t slice_bytes;
-    struct error read_error;
+    struct input *input;       /* NULL until the first chunk */
+    struct transfer *transfer; /* of the rows, or the rejects; NULL: none is under way */
+    struct sift *sift;         /* NULL: the same */
+    uv_timer_t timer;          /* of silence */
 };
-
-static void read_slice(struct lane *lane);
-
-/* The last of the timer's close and the thread pool's work frees it. */
-static void free_if_done(struct lane *lane)
-{
-    if (!lane->closed || lane->reads || !lane->timer_closed)
-        return;
-    pass_free(lane->pass);
-    input_leave(lane->input);
-    free(lane);
-}
 
 static void on_timer_closed(uv_handle_t *handle)
 {
     struct lane *lane = CONTAINER_OF(handle, struct lane, timer);
 
-    lane->timer_closed = true;
-    free_if_done(lane);
+    input_leave(lane->input);
+    free(lane);
 }
 
 void lane_close(struct lane *lane)
@@ -82,6 +59,8 @@ void lane_close(struct lane *lane)
     lane->closed = true;
     db_conn_close(lane->conn);
     lane->conn = NULL;
+    transfer_close(lane->transfer);
+    sift_close(lane->sift);
     uv_close((uv_handle_t *)&lane->timer, on_timer_closed);
 }
 
@@ -105,20 +84,9 @@ static void fail_by(struct lane *lane, const struct error *err)
 static void on_silence(uv_timer_t *timer)
 {
     struct lane *lane = CONTAINER_OF(timer, struct lane, timer);
-    struct db_error err = {.meaning = DB_LOST};
+    struct db_error err = silence_error();
 
-    error_set(&err.error, ERR_DATABASE_AWAY, "the server has taken nothing for %d seconds",
-              SILENCE_MS / 1000);
     fail(lane, &err);
-}
-
-/* The same while the end of a COPY is not sent; a server that has it may take its time. */
-static void on_end_silence(uv_timer_t *timer)
-{
-    const struct lane *lane = CONTAINER_OF(timer, struct lane, timer);
-
-    if (copy_unsent(lane->conn))
-        on_silence(timer);
 }
 
 static void expect_answer(struct lane *lane)
@@ -152,7 +120,7 @@ struct lane *lane_new(const struct lane_setting *setting)
     return lane;
 }
 
-/* ---- the chunk is at the server ---- */
+/* ---- the chunk goes to the server ---- */
 
 static void be_copied(struct lane *lane)
 {
@@ -161,138 +129,95 @@ static void be_copied(struct lane *lane)
     lane->setting->events->on_copied(lane->setting->arg, lane);
 }
 
-static int refuse_count(const struct lane *lane, int64_t sent, int64_t stored, struct error *err)
+/* What has answered is done with; it may be asked until then. */
+static void drop_transfer(struct lane *lane)
 {
-    const struct chunk *chunk = &lane->chunk;
-
-    error_set(err, ERR_ROWS_LOST, "the server stored %lld of %lld %s of chunk %lld",
-              (long long)stored, (long long)sent, lane->kind == PASS_ROWS ? "rows" : "rejects",
-              (long long)chunk->chunk_no);
-    error_detail(err, "They are records %lld to %lld; a trigger may have eaten rows.",
-                 (long long)chunk->first_line, (long long)chunk->last_line);
-    char *command = outcome_command(lane->input->job, NULL);
-    error_hint(err, "Look at the triggers and rules of file_data, then go on with: %s", command);
-    free(command);
-    return -(int)err->code;
+    transfer_close(lane->transfer);
+    lane->transfer = NULL;
 }
 
 /* The second pass must have found the rejects that the first one did. */
-static int check_counts(const struct lane *lane, int64_t stored, struct error *err)
+static int check_rejects(const struct lane *lane, struct error *err)
 {
-    const struct pass_counts *counts = pass_counts(lane->pass);
-    int64_t sent = lane->kind == PASS_ROWS ? counts->rows : counts->rejects;
-
-    if (stored != sent)
-        return refuse_count(lane, sent, stored, err);
-    if (lane->kind == PASS_REJECTS && sent != lane->counts.rejects)
-        return error_set(err, ERR_FILE_UNSTABLE, "\"%s\" changed while it was read",
-                         lane->input->source.path);
-    return 0;
+    if (pass_counts(transfer_pass(lane->transfer))->rejects == lane->counts.rejects)
+        return 0;
+    return error_set(err, ERR_FILE_UNSTABLE, "\"%s\" changed while it was read",
+                     lane->input->source.path);
 }
 
-static void begin_copy(struct lane *lane, enum pass_kind kind);
-
-static void on_copy_ended(void *arg, int64_t stored, const struct db_error *err)
+static void on_rejects_sent(void *arg, const struct db_error *err)
 {
     struct lane *lane = arg;
     struct error own;
 
-    uv_timer_stop(&lane->timer);
-    if (err) {
+    if (err)
         fail(lane, err);
-        return;
-    }
-    if (check_counts(lane, stored, &own) < 0) {
+    else if (check_rejects(lane, &own) < 0)
         fail_by(lane, &own);
-        return;
-    }
-    if (lane->kind == PASS_ROWS)
-        lane->counts = *pass_counts(lane->pass);
-    pass_free(lane->pass);
-    lane->pass = NULL;
-    if (lane->kind == PASS_ROWS && lane->counts.rejects > 0)
-        begin_copy(lane, PASS_REJECTS);
+    else
+        be_copied(lane);
+    drop_transfer(lane);
+}
+
+static void send_rejects(struct lane *lane, struct refusals refusals)
+{
+    PAUSE("lane.before_rejects");
+    lane->transfer =
+        transfer_new(lane->setting->loop, lane->conn, lane->input,
+                     pass_rejects(lane->input, &lane->chunk, refusals), on_rejects_sent, lane);
+}
+
+/* The rows are in. */
+static void take_counts(struct lane *lane, const struct pass_counts *counts,
+                        struct refusals refusals)
+{
+    lane->counts = *counts;
+    if (counts->rejects > 0)
+        send_rejects(lane, refusals);
     else
         be_copied(lane);
 }
 
-/* ---- COPY ---- */
-
-static void on_room(void *arg)
+static void on_rows_sent(void *arg, const struct db_error *err)
 {
     struct lane *lane = arg;
+    struct pass_counts counts = *pass_counts(transfer_pass(lane->transfer));
+    struct db_error failed = err ? *err : (struct db_error){.meaning = DB_DONE};
 
-    uv_timer_stop(&lane->timer);
-    read_slice(lane);
-}
-
-/* Takes a slice from the thread pool to the connection. */
-static void send_slice(struct lane *lane)
-{
-    if (lane->slice_bytes > 0)
-        copy_put(lane->conn, lane->slice, lane->slice_bytes);
-    if (lane->read_rc == 0) {
-        uv_timer_start(&lane->timer, on_end_silence, SILENCE_MS, 0);
-        copy_end(lane->conn, NULL, on_copy_ended, lane);
-    } else if (copy_full(lane->conn)) {
-        expect_answer(lane);
-        copy_when_drained(lane->conn, on_room, lane);
+    drop_transfer(lane);
+    if (!err) {
+        take_counts(lane, &counts, (struct refusals){.count = 0});
+    } else if (failed.meaning == DB_DATA) {
+        lane->step = LANE_REFUSED;
+        lane->setting->events->on_refused(lane->setting->arg, lane);
     } else {
-        read_slice(lane);
+        fail(lane, &failed);
     }
 }
 
-static void on_read(uv_work_t *work)
+static void on_sifted_out(void *arg, const struct db_error *err)
 {
-    struct lane *lane = CONTAINER_OF(work, struct lane, reading);
+    struct lane *lane = arg;
+    struct db_error failed = err ? *err : (struct db_error){.meaning = DB_DONE};
+    struct pass_counts counts = *sift_counts(lane->sift);
+    struct refusals refusals = sift_take_refusals(lane->sift);
 
-    lane->read_rc = pass_next(lane->pass, &lane->slice, &lane->slice_bytes, &lane->read_error);
-}
-
-static void on_read_done(uv_work_t *work, int status)
-{
-    struct lane *lane = CONTAINER_OF(work, struct lane, reading);
-
-    (void)status; /* it is never cancelled */
-    lane->reads = false;
-    if (lane->closed)
-        free_if_done(lane);
-    else if (lane->step == LANE_FAILED)
-        return; /* the connection was lost meanwhile, and the owner knows */
-    else if (lane->read_rc < 0)
-        fail_by(lane, &lane->read_error);
-    else
-        send_slice(lane);
-}
-
-/* Parsing, and waiting for a disk, are no business of the loop's thread. */
-static void read_slice(struct lane *lane)
-{
-    if (copy_broken(lane->conn)) {
-        copy_end(lane->conn, "the server has ended it", on_copy_ended, lane);
+    sift_close(lane->sift);
+    lane->sift = NULL;
+    if (!err) {
+        take_counts(lane, &counts, refusals);
         return;
     }
-    lane->reads = true;
-    uv_queue_work(lane->setting->loop, &lane->reading, on_read, on_read_done);
+    refusals_fini(&refusals);
+    fail(lane, &failed);
 }
 
-static void on_copy_open(void *arg, const struct db_error *err)
+static void send_rows(struct lane *lane)
 {
-    struct lane *lane = arg;
+    struct pass *pass = pass_rows(lane->input, &lane->chunk, lane->most_rejects);
 
-    uv_timer_stop(&lane->timer);
-    if (err)
-        fail(lane, err);
-    else
-        read_slice(lane);
-}
-
-static void begin_copy(struct lane *lane, enum pass_kind kind)
-{
-    lane->kind = kind;
-    lane->pass = pass_new(lane->input, &lane->chunk, kind, lane->most_rejects);
-    expect_answer(lane);
-    copy_begin(lane->conn, kind == PASS_ROWS ? COPY_ROWS : COPY_REJECTS, on_copy_open, lane);
+    lane->transfer =
+        transfer_new(lane->setting->loop, lane->conn, lane->input, pass, on_rows_sent, lane);
 }
 
 /* ---- begin and commit ---- */
@@ -310,14 +235,15 @@ static void on_begun(void *arg, const struct db_error *err)
     lane->step = LANE_COPYING;
     if (lane->chunk.last_line < lane->chunk.first_line)
         be_copied(lane); /* no records: the checkpoint alone */
+    else if (lane->sifts)
+        lane->sift = sift_new(lane->setting->loop, lane->conn, lane->input, &lane->chunk,
+                              lane->most_rejects, on_sifted_out, lane);
     else
-        begin_copy(lane, PASS_ROWS);
+        send_rows(lane);
 }
 
 static void begin(struct lane *lane)
 {
-    pass_free(lane->pass);
-    lane->pass = NULL;
     lane->counts = (struct pass_counts){0};
     lane->step = LANE_BEGINNING;
     expect_answer(lane);
@@ -333,6 +259,7 @@ void lane_carry(struct lane *lane, struct input *input, const struct chunk *chun
     lane->chunk = *chunk;
     lane->most_rejects = most_rejects;
     lane->alone = alone;
+    lane->sifts = false;
     begin(lane);
 }
 
@@ -347,12 +274,24 @@ static void on_rolled_back(void *arg, const struct db_error *err)
         begin(lane);
 }
 
-void lane_carry_again(struct lane *lane)
+static void begin_again(struct lane *lane)
 {
-    lane->alone = true;
     lane->step = LANE_BEGINNING;
     expect_answer(lane);
     chunk_rollback(lane->conn, on_rolled_back, lane);
+}
+
+void lane_carry_again(struct lane *lane)
+{
+    lane->alone = true;
+    begin_again(lane);
+}
+
+void lane_sift(struct lane *lane, int64_t most_rejects)
+{
+    lane->sifts = true;
+    lane->most_rejects = most_rejects;
+    begin_again(lane);
 }
 
 /* The connection has its turn right before this timer's: now it is on its way. */
@@ -422,6 +361,11 @@ bool lane_free(const struct lane *lane)
 bool lane_copied(const struct lane *lane)
 {
     return lane->step == LANE_COPIED;
+}
+
+bool lane_refused(const struct lane *lane)
+{
+    return lane->step == LANE_REFUSED;
 }
 
 bool lane_alone(const struct lane *lane)

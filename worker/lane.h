@@ -21,6 +21,7 @@ struct lane_events {
     void (*on_ready)(void *arg, struct lane *lane);     /* connected */
     void (*on_copied)(void *arg, struct lane *lane);    /* all is at the server, and counted */
     void (*on_committed)(void *arg, struct lane *lane); /* the lane is free again */
+    void (*on_refused)(void *arg, struct lane *lane);   /* the server refuses rows: lane_sift */
     /* Its connection or its chunk failed; meaning DB_DONE: by the file or the counts. The owner
      * closes the lane, or, after a DB_CONFLICT, may let it try again. */
     void (*on_failed)(void *arg, struct lane *lane, const struct db_error *err);
@@ -54,14 +55,20 @@ void lane_carry(struct lane *lane, struct input *input, const struct chunk *chun
 /* Once more, alone, after a DB_CONFLICT: ROLLBACK, and the same chunk again. */
 void lane_carry_again(struct lane *lane);
 
+/* Once more, after on_refused: ROLLBACK, and the same chunk without the records that the server
+ * refuses, which become rejects; up to on_copied. Only when the chunk before is in: what the server
+ * refuses depends on what it has. */
+void lane_sift(struct lane *lane, int64_t most_rejects);
+
 /* Gate and COMMIT; only behind on_copied, and when the chunk before is in. ERR_FILE_UNSTABLE when
  * the file is no longer what was opened: then nothing is sent. */
 int lane_commit(struct lane *lane, struct error *err) MUST_USE;
 
-bool lane_ready(const struct lane *lane);  /* was connected, once */
-bool lane_free(const struct lane *lane);   /* connected, and carries nothing */
-bool lane_copied(const struct lane *lane); /* waits to be told to commit */
-bool lane_alone(const struct lane *lane);  /* carries its chunk alone */
+bool lane_ready(const struct lane *lane);   /* was connected, once */
+bool lane_free(const struct lane *lane);    /* connected, and carries nothing */
+bool lane_copied(const struct lane *lane);  /* waits to be told to commit */
+bool lane_refused(const struct lane *lane); /* waits to be told to sift */
+bool lane_alone(const struct lane *lane);   /* carries its chunk alone */
 
 /* Of what it carries; complete once it is copied. */
 const struct pass_counts *lane_counts(const struct lane *lane);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "worker/outcome.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,18 +17,24 @@ struct pass {
     const struct input *input;
     struct chunk chunk;
     enum pass_kind kind;
+    bool part;                /* of a chunk: its hash is another one's */
+    struct refusals refusals; /* none for rows */
+    size_t refused;           /* so many of them are behind */
     int64_t most_rejects;
     struct scanner *scanner;
     struct fields *fields;
     bool begun;
     bool header_ahead; /* the next record is the header */
     int64_t line;      /* of the last record */
+    int64_t line_end;  /* offset behind it */
+    int64_t middle;    /* the record after which the range is halved, and the offset behind it */
+    int64_t middle_end;
     struct pass_counts counts;
     struct encoded out;
 };
 
-struct pass *pass_new(const struct input *input, const struct chunk *chunk, enum pass_kind kind,
-                      int64_t most_rejects)
+static struct pass *pass_new(const struct input *input, const struct chunk *chunk,
+                             enum pass_kind kind, int64_t most_rejects)
 {
     const struct profile *profile = &input->job->profile;
     struct pass *pass = NEW(struct pass);
@@ -39,8 +46,31 @@ struct pass *pass_new(const struct input *input, const struct chunk *chunk, enum
     pass->scanner = input_scanner(input, chunk->start_offset, chunk->end_offset);
     scanner_hash_start(pass->scanner);
     pass->fields = fields_new(profile->delimiter, profile->quote);
-    pass->header_ahead = profile->header && chunk->chunk_no == 1;
+    pass->header_ahead = profile->header && chunk->start_offset == 0;
     pass->line = chunk->first_line - 1;
+    pass->middle = chunk->first_line + (chunk->last_line - chunk->first_line) / 2;
+    return pass;
+}
+
+struct pass *pass_rows(const struct input *input, const struct chunk *chunk, int64_t most_rejects)
+{
+    return pass_new(input, chunk, PASS_ROWS, most_rejects);
+}
+
+struct pass *pass_part(const struct input *input, const struct chunk *part, int64_t most_rejects)
+{
+    struct pass *pass = pass_new(input, part, PASS_ROWS, most_rejects);
+
+    pass->part = true;
+    return pass;
+}
+
+struct pass *pass_rejects(const struct input *input, const struct chunk *chunk,
+                          struct refusals refusals)
+{
+    struct pass *pass = pass_new(input, chunk, PASS_REJECTS, INT64_MAX);
+
+    pass->refusals = refusals;
     return pass;
 }
 
@@ -51,12 +81,38 @@ void pass_free(struct pass *pass)
     scanner_free(pass->scanner);
     fields_free(pass->fields);
     encoded_fini(&pass->out);
+    refusals_fini(&pass->refusals);
     free(pass);
 }
 
 const struct pass_counts *pass_counts(const struct pass *pass)
 {
     return &pass->counts;
+}
+
+enum pass_kind pass_kind(const struct pass *pass)
+{
+    return pass->kind;
+}
+
+const struct chunk *pass_chunk(const struct pass *pass)
+{
+    return &pass->chunk;
+}
+
+bool pass_cut(const struct pass *pass, struct chunk *first, struct chunk *second)
+{
+    int64_t last = pass->middle_end > 0 ? pass->middle : pass->line;
+
+    *first = *second = pass->chunk;
+    if (last < first->first_line || last >= first->last_line)
+        return false;
+    first->last_line = last;
+    first->end_offset = pass->middle_end > 0 ? pass->middle_end : pass->line_end;
+    first->final = false;
+    second->first_line = last + 1;
+    second->start_offset = first->end_offset;
+    return true;
 }
 
 int pass_refuse_rejects(const struct input *input, const struct pass_counts *counts,
@@ -88,7 +144,8 @@ static int refuse_unstable(const struct pass *pass, struct error *err)
     return error_hint(err, "Upload it again when what writes to it has finished.");
 }
 
-static int take_reject(struct pass *pass, const struct record *record, struct error *err)
+static int take_reject(struct pass *pass, const struct record *record, const char *sqlstate,
+                       struct error *err)
 {
     struct pass_counts *counts = &pass->counts;
 
@@ -96,10 +153,28 @@ static int take_reject(struct pass *pass, const struct record *record, struct er
     counts->reject_line = pass->line;
     if (pass->kind == PASS_REJECTS)
         encode_reject(&pass->out, pass->input->job->tracker, pass->line, record,
-                      counts->reject_reason);
+                      counts->reject_reason, sqlstate);
     else if (counts->rejects > pass->most_rejects)
         return pass_refuse_rejects(pass->input, counts, err);
     return 1;
+}
+
+/* What the server has refused of the record in hand; NULL: it is in. */
+static const struct refusal *refusal_of(struct pass *pass)
+{
+    const struct refusals *refusals = &pass->refusals;
+
+    if (pass->refused == refusals->count || refusals->list[pass->refused].line != pass->line)
+        return NULL;
+    return &refusals->list[pass->refused++];
+}
+
+static void be_behind(struct pass *pass, const struct record *record)
+{
+    pass->line++;
+    pass->line_end = record->end_offset;
+    if (pass->line == pass->middle)
+        pass->middle_end = record->end_offset;
 }
 
 static int take(struct pass *pass, const struct record *record, struct error *err)
@@ -112,10 +187,15 @@ static int take(struct pass *pass, const struct record *record, struct error *er
     }
     if (pass->line == pass->chunk.last_line)
         return refuse_unstable(pass, err);
-    pass->line++;
+    be_behind(pass, record);
     if (!fields_take(pass->fields, record, &pass->input->layout, values,
                      pass->counts.reject_reason))
-        return take_reject(pass, record, err);
+        return take_reject(pass, record, NULL, err);
+    const struct refusal *refusal = refusal_of(pass);
+    if (refusal) {
+        snprintf(pass->counts.reject_reason, PASS_REASON_BYTES, "%s", refusal->reason);
+        return take_reject(pass, record, refusal->sqlstate, err);
+    }
     pass->counts.rows++;
     if (pass->kind == PASS_ROWS)
         encode_row(&pass->out, pass->input->job->tracker, pass->line, values);
@@ -130,7 +210,7 @@ static int finish(struct pass *pass, struct error *err)
     scanner_hash(pass->scanner, hash);
     if (pass->line != pass->chunk.last_line ||
         scanner_offset(pass->scanner) != pass->chunk.end_offset ||
-        memcmp(hash, pass->chunk.hash, sizeof hash) != 0)
+        (!pass->part && memcmp(hash, pass->chunk.hash, sizeof hash) != 0))
         return refuse_unstable(pass, err);
     encode_tail(&pass->out);
     return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* One pass over a chunk: reads its range of the file again and encodes its rows, or its rejects,
  * slice by slice, in bounded memory. Blocking and without the loop: for the thread pool. What it
- * found must be what the splitter found, or the file has changed. */
+ * found must be what the splitter found, or the file has changed. A pass over a part of a chunk is
+ * for finding the records that the server refuses (sift.h). */
 #ifndef WORKER_PASS_H
 #define WORKER_PASS_H
 
@@ -9,21 +10,34 @@
 #include "csv/splitter.h"
 #include "worker/encode.h"
 #include "worker/input.h"
+#include "worker/refusals.h"
 
 enum pass_kind { PASS_ROWS, PASS_REJECTS };
 
 struct pass; /* private */
 
+/* Room for a reason, with its end: the reader's, or what the server says. */
+#define PASS_REASON_BYTES 768
+
 /* What a pass has counted. */
 struct pass_counts {
     int64_t rows, rejects;
     int64_t reject_line; /* the last reject, when there is one, and its reason */
-    char reject_reason[FIELDS_REASON_BYTES];
+    char reject_reason[PASS_REASON_BYTES];
 };
 
-/* A pass of rows fails when there are more than `most_rejects`. `input` is borrowed. */
-struct pass *pass_new(const struct input *input, const struct chunk *chunk, enum pass_kind kind,
-                      int64_t most_rejects);
+/* The rows of a chunk; fails when it has more than `most_rejects`. `input` is borrowed. */
+struct pass *pass_rows(const struct input *input, const struct chunk *chunk, int64_t most_rejects);
+
+/* The rows of a part of a chunk: some of its records, from a record's beginning (or the chunk's) to
+ * a record's end (or the chunk's). Its hash is not looked at. */
+struct pass *pass_part(const struct input *input, const struct chunk *part, int64_t most_rejects);
+
+/* The rejects of a chunk: its bad records, and those that the server refused, which the pass takes
+ * over. */
+struct pass *pass_rejects(const struct input *input, const struct chunk *chunk,
+                          struct refusals refusals);
+
 void pass_free(struct pass *pass);
 
 /* The next slice, borrowed until the next call: 1, or 0 when it was the last. It may be empty. A
@@ -32,6 +46,13 @@ void pass_free(struct pass *pass);
 int pass_next(struct pass *pass, const char **data, size_t *size, struct error *err) MUST_USE;
 
 const struct pass_counts *pass_counts(const struct pass *pass);
+enum pass_kind pass_kind(const struct pass *pass);
+const struct chunk *pass_chunk(const struct pass *pass);
+
+/* Where to cut its range in two, when the server has refused something of what the pass gave: in
+ * the middle, or, if it did not get so far, where it stands. The first part gets a new end; false:
+ * there is nothing to cut, for it is one record, or nothing was given yet. */
+bool pass_cut(const struct pass *pass, struct chunk *first, struct chunk *second);
 
 /* ERR_REJECT_LIMIT for a chunk with these counts. */
 int pass_refuse_rejects(const struct input *input, const struct pass_counts *counts,

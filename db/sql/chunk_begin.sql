@@ -5,6 +5,8 @@
 -- Chunks in the middle need not reach the disk before the next: rows and checkpoint vanish together
 -- in a crash of the server. Where a commit must be durable, whatever durable level the operator has
 -- set is left as it is (local, remote_apply); only "off" is none, and becomes "on".
+-- Constraints that are deferred would be found at the COMMIT, where it is too late to tell which row
+-- it was: here they are checked with the rows.
 -- Notices would tell the worker nothing, but look like the failure of a COPY.
 -- $1 tracker, $2 epoch, $3 token, $4 owner, $5 synchronous, $6 lock_timeout in ms
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
@@ -14,6 +16,7 @@ SELECT pg_catalog.set_config('synchronous_commit',
                 ELSE pg_catalog.current_setting('synchronous_commit') END, true);
 SET LOCAL lock_timeout = $6;
 SET LOCAL client_min_messages = 'error';
+SET CONSTRAINTS ALL IMMEDIATE;
 SELECT EXISTS (
     SELECT FROM @schema@.file_tracker AS t
     WHERE t.id = $1 AND t.epoch = $2 AND t.token = $3 AND t.owner = $4

@@ -20,6 +20,7 @@ ROUNDS_OF_A_DATABASE = 20
 TABLES = {
     "plain": "",
     "unique index": "CREATE UNIQUE INDEX one_email ON uploader.file_data (file_tracker_id, email)",
+    "check": "ALTER TABLE uploader.file_data ADD CHECK (name <> 'Refused')",
     "statement trigger": """
         CREATE TABLE tally (n bigint); INSERT INTO tally VALUES (0);
         CREATE FUNCTION tally() RETURNS trigger LANGUAGE plpgsql AS
@@ -40,6 +41,8 @@ class World:
     def __init__(self):
         self.cluster = harness.Cluster("fsync=off", "max_connections=200")
         self.service = None
+        self.table = None
+        self.refused = {}  # path: lines that the table refuses
         self.rounds = 0
         self.names = itertools.count(1)
 
@@ -51,9 +54,9 @@ class World:
                 self.cluster, upload={"chunk_bytes": "4K", "lanes": dice.randint(1, 4)},
                 supervisor={"retry_limit": 1000, "log_level": "info"})
             self.service.start()
-            table = dice.choice(list(TABLES))
-            if TABLES[table]:
-                self.service.sql.run(TABLES[table])
+            self.table = dice.choice(list(TABLES))
+            if TABLES[self.table]:
+                self.service.sql.run(TABLES[self.table])
         self.rounds += 1
         return self.service
 
@@ -171,12 +174,12 @@ ENDS = {"stop": "STOPPED", "kill": "KILLED"}
 ALLOWED = {0, 6, 9}  # done, refused as it is done already, database away
 
 
-def exact(world, tracker):
+def exact(world, tracker, path):
     """check_exact(), also while the server still falls over the loss of a backend."""
     while True:
         sql(world)
         try:
-            return check_exact(world.service, tracker, with_file=True)
+            return check_exact(world.service, tracker, True, world.refused[path])
         except psycopg2.OperationalError:
             continue
 
@@ -190,20 +193,30 @@ def command(world, dice, path, tally):
     hit = answer.code == 0 and answer.json["rows"] > 0 if end != "STOPPED" else answer.code == 0
     tally.note("command " + " ".join(words), hit)
     if end and answer.code == 0:
-        assert exact(world, answer.json["id"]) == end, (words, answer)
+        assert exact(world, answer.json["id"], path) == end, (words, answer)
 
 
 def make_file(world, dice):
-    """A file with some rejects, quoted line breaks and one of the line ends."""
+    """A file with some bad records and some that the table may refuse, with quoted line breaks and
+    one of the line ends; answers its path and the number of its rejects."""
     count = dice.randint(1000, 12000)
-    bad = set(dice.sample(range(1, count), dice.randint(0, 8)))
+    odd = dice.sample(range(2, count), dice.randint(0, 12))
+    bad = set(odd[::2])
+    refused = set(odd[1::2]) if world.table in ("unique index", "check") else set()
     end = dice.choice(["\n", "\r\n"])
     lines = ["name,email"]
     for i in range(1, count + 1):
         name = dice.choice(["Person", '"Per\nson"', '"Per,""son"""', "Pérson"])
-        lines.append(f"{name},person{i}@example.org" + (",surplus" if i in bad else ""))
+        key = i
+        if i in refused and world.table == "check":
+            name = "Refused"
+        elif i in refused:
+            key = 1  # whose email is taken
+        lines.append(f"{name},person{key}@example.org" + (",surplus" if i in bad else ""))
     text = end.join(lines) + dice.choice([end, ""])
-    return world.service.file(f"r{next(world.names)}.csv", text), len(bad)
+    path = world.service.file(f"r{next(world.names)}.csv", text)
+    world.refused[path] = refused
+    return path, len(bad) + len(refused)
 
 
 def to_the_end(world, path, bad):
@@ -217,7 +230,7 @@ def to_the_end(world, path, bad):
             break
         assert answer.code in (5, 9), answer  # a stop or kill from before; the database was away
     tracker = service.status(path)["id"]
-    assert exact(world, tracker) == "PROCESSED", (path, answer)
+    assert exact(world, tracker, path) == "PROCESSED", (path, answer)
     sql(world)
     assert service.count("file_reject", tracker) == bad, path
 
@@ -240,7 +253,7 @@ def one_round(world, dice, tally):
             for path, _ in files:
                 answer = service.ctl("status", path, "--json")
                 if answer.code == 0:
-                    exact(world, answer.json["id"])
+                    exact(world, answer.json["id"], path)
             tally.note("look in the middle", service.workers())
     for path, bad in files:
         to_the_end(world, path, bad)

@@ -52,32 +52,6 @@ def test_unique_index_without_a_clash(new_service, forced):
     assert service.rows(answer["id"]) == records_of(path)
 
 
-@pytest.mark.parametrize("forced", [False, True])
-def test_unique_index_with_the_same_key_in_neighbouring_chunks(new_service, forced):
-    """The second of two equal keys, in the next chunk, is refused by the server: FAILED, and what
-    is before its chunk stays."""
-    service = new_service(upload={"chunk_bytes": "4K", "lanes": 2})
-    service.start(environment={"UPLOADER_FORCE_LANES": "2"} if forced else None)
-    plain = neighbours(service)
-    first = service.ok("upload", "--wait", plain, "--json").json
-    # the boundary of chunks 5 and 6 in a file of the same record lengths
-    last = service.sql.value("SELECT last_line FROM uploader.file_checkpoint WHERE chunk_no = 5")
-    service.sql.run("DELETE FROM uploader.file_tracker WHERE id = %s", first["id"])
-    assert service.count() == 0
-    unique_index(service.sql)
-    lines = plain.read_text().splitlines()
-    lines[last + 1] = f"Person {last + 1:06},key{last:06}@example.org"
-    path = service.file("same.csv", "\n".join(lines) + "\n")
-    answer = service.ok("upload", "--wait", path, "--json", code=1).json
-    assert (answer["status"], answer["error"]["code"]) == ("FAILED", "data_refused")
-    assert answer["error"]["sqlstate"] == "23505"
-    assert answer["line"] == last
-    assert check_exact(service, answer["id"]) == "FAILED"
-    service.sql.run("DROP INDEX uploader.file_data_email")
-    service.ok("upload", "--wait", path)
-    assert service.rows(answer["id"]) == records_of(path)
-
-
 def test_a_trigger_that_eats_rows_is_found(service):
     service.sql.run("CREATE FUNCTION eat() RETURNS trigger LANGUAGE plpgsql AS"
                     " $$ BEGIN RETURN CASE WHEN NEW.line_no = 700 THEN NULL ELSE NEW END; END $$")
@@ -88,14 +62,3 @@ def test_a_trigger_that_eats_rows_is_found(service):
     assert answer["error"]["code"] == "rows_lost"
     assert 0 < answer["line"] < 700
     assert check_exact(service, answer["id"]) == "FAILED"
-
-
-def test_a_constraint_of_the_table_that_refuses(service):
-    service.sql.run("ALTER TABLE uploader.file_data ADD CHECK (email <> 'person700@example.org')")
-    path = service.people(count=1000)
-    answer = service.ok("upload", "--wait", path, "--json", code=1).json
-    assert (answer["error"]["code"], answer["error"]["sqlstate"]) == ("data_refused", "23514")
-    assert check_exact(service, answer["id"]) == "FAILED"
-    service.sql.run("ALTER TABLE uploader.file_data DROP CONSTRAINT file_data_email_check")
-    service.ok("upload", "--wait", path)
-    assert service.rows() == records_of(path)

@@ -52,7 +52,7 @@ static void test_reject(void **state)
         .data = "a\377", .size = 2, .start_offset = 256, .length = 3, .end_offset = 260};
 
     (void)state;
-    encode_reject(&out, -1, 2, &record, "why");
+    encode_reject(&out, -1, 2, &record, "why", NULL);
     expect(&out, BYTES("\0\7"
                        "\0\0\0\10\377\377\377\377\377\377\377\377"
                        "\0\0\0\10\0\0\0\0\0\0\0\2"
@@ -60,6 +60,15 @@ static void test_reject(void **state)
                        "\0\0\0\10\0\0\0\0\0\0\0\3"
                        "\0\0\0\3why"
                        "\377\377\377\377"
+                       "\0\0\0\2a\377"));
+    encode_reject(&out, 0, 0, &record, "", "23505");
+    expect(&out, BYTES("\0\7"
+                       "\0\0\0\10\0\0\0\0\0\0\0\0"
+                       "\0\0\0\10\0\0\0\0\0\0\0\0"
+                       "\0\0\0\10\0\0\0\0\0\0\1\0"
+                       "\0\0\0\10\0\0\0\0\0\0\0\3"
+                       "\0\0\0\0"
+                       "\0\0\0\00523505"
                        "\0\0\0\2a\377"));
 }
 

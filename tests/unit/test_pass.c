@@ -80,7 +80,9 @@ static void close_world(struct world *w)
 static int64_t run(const struct world *w, const struct chunk *chunk, enum pass_kind kind,
                    int64_t most_rejects, struct pass_counts *counts, struct error *err)
 {
-    struct pass *pass = pass_new(w->input, chunk, kind, most_rejects);
+    struct pass *pass = kind == PASS_ROWS
+                            ? pass_rows(w->input, chunk, most_rejects)
+                            : pass_rejects(w->input, chunk, (struct refusals){.count = 0});
     const char *data;
     int64_t bytes = 0;
     size_t size;
@@ -201,7 +203,7 @@ static void test_slices(void **state)
         to = stpcpy(to, "n,e\n");
     open_world(&w, text, 1 << 20);
     assert_int_equal(splitter_next(w.splitter, &chunk, &err), 1);
-    struct pass *pass = pass_new(w.input, &chunk, PASS_ROWS, 0);
+    struct pass *pass = pass_rows(w.input, &chunk, 0);
     do {
         rc = pass_next(pass, &data, &size, &err);
         assert_true(rc >= 0 && size <= 64 * 1024 + 100);
@@ -212,6 +214,112 @@ static void test_slices(void **state)
     pass_free(pass);
     close_world(&w);
     free(text);
+}
+
+/* Reads a part to its end, and cuts it as long as there is something to cut: the rows of all parts
+ * of one record, in `lines`, in order. */
+static void cut_down(const struct world *w, const struct chunk *part, int64_t *lines, int *count)
+{
+    struct pass *pass = pass_part(w->input, part, 10);
+    struct chunk first, second;
+    struct error err;
+    const char *data;
+    size_t size;
+    int rc;
+
+    assert_false(pass_cut(pass, &first, &second)); /* nothing was given yet */
+    while ((rc = pass_next(pass, &data, &size, &err)) > 0)
+        ;
+    assert_int_equal(rc, 0);
+    if (pass_cut(pass, &first, &second)) {
+        assert_int_equal(first.first_line, part->first_line);
+        assert_int_equal(second.first_line, first.last_line + 1);
+        assert_int_equal(second.last_line, part->last_line);
+        assert_int_equal(first.end_offset, second.start_offset);
+        cut_down(w, &first, lines, count);
+        cut_down(w, &second, lines, count);
+    } else {
+        assert_int_equal(part->first_line, part->last_line);
+        assert_int_equal(pass_counts(pass)->rows + pass_counts(pass)->rejects, 1);
+        lines[(*count)++] = part->first_line;
+    }
+    pass_free(pass);
+}
+
+/* Cut again and again, a chunk gives each of its records once: with header, empty lines, a bad
+ * record, and one of several lines. */
+static void test_parts(void **state)
+{
+    struct world w;
+    struct chunk chunk;
+    struct error err;
+    int64_t lines[16] = {0};
+    int count = 0;
+
+    (void)state;
+    open_world(&w, "name,email\n\n1,a\n2,b\n\n\n3\n\"4\n4\",d\n5,e\n\n6,f\n7,g\n\n", 1000);
+    assert_int_equal(splitter_next(w.splitter, &chunk, &err), 1);
+    assert_int_equal(chunk.last_line, 7);
+    cut_down(&w, &chunk, lines, &count);
+    assert_int_equal(count, 7);
+    for (int i = 0; i < count; i++)
+        assert_int_equal(lines[i], i + 1);
+    close_world(&w);
+}
+
+/* A pass that was left early is cut where it stands. */
+static void test_cut_of_a_pass_that_did_not_get_far(void **state)
+{
+    struct world w;
+    struct chunk chunk, first, second;
+    struct error err;
+    const size_t line_count = 100000;
+    char *text = calloc(line_count, 16);
+    const char *data;
+    size_t size;
+
+    (void)state;
+    char *to = stpcpy(text, "name,email\n");
+    for (size_t i = 1; i < line_count; i++)
+        to = stpcpy(to, "n,e\n");
+    open_world(&w, text, 1 << 20);
+    assert_int_equal(splitter_next(w.splitter, &chunk, &err), 1);
+    struct pass *pass = pass_part(w.input, &chunk, 0);
+    assert_int_equal(pass_next(pass, &data, &size, &err), 1);
+    assert_true(pass_cut(pass, &first, &second));
+    assert_int_equal(first.last_line, pass_counts(pass)->rows);
+    assert_true(first.last_line < chunk.last_line / 2);
+    assert_int_equal(first.end_offset, 11 + 4 * first.last_line);
+    assert_int_equal(second.last_line, chunk.last_line);
+    pass_free(pass);
+    close_world(&w);
+    free(text);
+}
+
+/* What the server refused is among the rejects, with its words; and not among bad records twice. */
+static void test_refusals(void **state)
+{
+    struct world w;
+    struct chunk chunk;
+    struct error err;
+    struct refusals refusals = {.count = 0};
+    const char *data;
+    size_t size;
+
+    (void)state;
+    open_world(&w, "name,email\n1,a\n2\n3,c\n4,d\n", 1000);
+    assert_int_equal(splitter_next(w.splitter, &chunk, &err), 1);
+    error_set(&err, ERR_DATA_REFUSED, "it is a duplicate");
+    error_sqlstate(&err, "23505");
+    refusals_add(&refusals, 1, &err);
+    refusals_add(&refusals, 4, &err);
+    struct pass *pass = pass_rejects(w.input, &chunk, refusals);
+    assert_int_equal(pass_next(pass, &data, &size, &err), 0);
+    assert_int_equal(pass_counts(pass)->rejects, 3);
+    assert_int_equal(pass_counts(pass)->rows, 1);
+    assert_non_null(memmem(data, size, "it is a duplicate\0\0\0\00523505\0\0\0\0034,d", 33));
+    pass_free(pass);
+    close_world(&w);
 }
 
 static void test_outcomes(void **state)
@@ -256,10 +364,16 @@ static void test_command(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows_and_rejects), cmocka_unit_test(test_reject_limit),
-        cmocka_unit_test(test_chunks),           cmocka_unit_test(test_changed_bytes),
-        cmocka_unit_test(test_slices),           cmocka_unit_test(test_outcomes),
+        cmocka_unit_test(test_rows_and_rejects),
+        cmocka_unit_test(test_reject_limit),
+        cmocka_unit_test(test_chunks),
+        cmocka_unit_test(test_changed_bytes),
+        cmocka_unit_test(test_slices),
+        cmocka_unit_test(test_outcomes),
         cmocka_unit_test(test_command),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_cut_of_a_pass_that_did_not_get_far),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,3 @@
+-- mode: string
+-- A part was refused: back to before it, where another begins.
+ROLLBACK TO SAVEPOINT part

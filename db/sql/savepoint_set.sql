@@ -1,0 +1,3 @@
+-- mode: string
+-- Before the first part of a chunk whose bad records are sought.
+SAVEPOINT part

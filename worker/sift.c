@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "worker/sift.h"
+
+#include "base/mem.h"
+#include "base/pause.h"
+#include "worker/outcome.h"
+#include "worker/transfer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct sift {
+    uv_loop_t *loop;
+    struct db_conn *conn;
+    struct input *input;
+    on_sifted answer;
+    void *arg;
+    int64_t most_rejects;
+    struct chunk *parts; /* still to be tried: the next is the last of them */
+    size_t count, room;
+    struct transfer *transfer; /* of the part in hand; NULL between two */
+    struct pass_counts counts;
+    struct refusals refusals;
+};
+
+static void push(struct sift *s, const struct chunk *part)
+{
+    if (s->count == s->room) {
+        s->room = s->room ? 2 * s->room : 32;
+        s->parts = mem_resize(s->parts, s->room, sizeof *s->parts);
+    }
+    s->parts[s->count++] = *part;
+}
+
+/* A part without records: what is refused of it, by a trigger of the statement, is the fault of
+ * none. */
+static void push_nothing(struct sift *s, const struct chunk *chunk)
+{
+    struct chunk nothing = *chunk;
+
+    nothing.last_line = nothing.first_line - 1;
+    nothing.start_offset = nothing.end_offset;
+    push(s, &nothing);
+}
+
+static void end(struct sift *s, const struct db_error *err)
+{
+    s->answer(s->arg, err);
+}
+
+/* ---- counts ---- */
+
+static void add_counts(struct sift *s, const struct pass_counts *part)
+{
+    s->counts.rows += part->rows;
+    s->counts.rejects += part->rejects;
+    if (part->rejects > 0) {
+        s->counts.reject_line = part->reject_line;
+        snprintf(s->counts.reject_reason, PASS_REASON_BYTES, "%s", part->reject_reason);
+    }
+}
+
+/* The one record of a part is refused. */
+static int refuse(struct sift *s, const struct chunk *part, const struct db_error *why,
+                  struct error *err)
+{
+    struct pass_counts one = {.rejects = 1, .reject_line = part->first_line};
+
+    snprintf(one.reject_reason, PASS_REASON_BYTES, "%s", why->error.message);
+    refusals_add(&s->refusals, part->first_line, &why->error);
+    add_counts(s, &one);
+    return s->counts.rejects > s->most_rejects ? pass_refuse_rejects(s->input, &s->counts, err) : 0;
+}
+
+/* ---- the parts ---- */
+
+static void on_part_done(void *arg, const struct db_error *err);
+
+static void try_next(void *arg, const struct db_error *err)
+{
+    struct sift *s = arg;
+
+    if (err || s->count == 0) {
+        end(s, err);
+        return;
+    }
+    PAUSE("sift.before_part");
+    struct chunk part = s->parts[--s->count];
+    struct pass *pass = pass_part(s->input, &part, s->most_rejects - s->counts.rejects);
+    s->transfer = transfer_new(s->loop, s->conn, s->input, pass, on_part_done, s);
+}
+
+/* What the server refused: cut in two, or found. False: it goes no further, because of `failed`. */
+static bool take_refused(struct sift *s, const struct db_error *why, struct db_error *failed)
+{
+    const struct pass *pass = transfer_pass(s->transfer);
+    const struct chunk *part = pass_chunk(pass);
+    struct chunk first, second;
+    struct error err;
+
+    *failed = *why; /* what is neither a part that can be cut nor a record is no record's fault */
+    if (why->meaning != DB_DATA)
+        return false;
+    if (pass_cut(pass, &first, &second)) {
+        push(s, &second);
+        push(s, &first);
+        return true;
+    }
+    if (part->first_line < part->last_line || pass_counts(pass)->rows == 0)
+        return false;
+    if (refuse(s, part, why, &err) == 0)
+        return true;
+    *failed = outcome_own(&err);
+    return false;
+}
+
+static void on_part_done(void *arg, const struct db_error *err)
+{
+    struct sift *s = arg;
+    struct db_error failed;
+    bool goes_on = true;
+
+    if (err)
+        goes_on = take_refused(s, err, &failed);
+    else
+        add_counts(s, pass_counts(transfer_pass(s->transfer)));
+    transfer_close(s->transfer);
+    s->transfer = NULL;
+    if (!goes_on)
+        end(s, &failed);
+    else if (err)
+        savepoint_return(s->conn, try_next, s);
+    else
+        savepoint_advance(s->conn, try_next, s);
+}
+
+struct sift *sift_new(uv_loop_t *loop, struct db_conn *conn, struct input *input,
+                      const struct chunk *chunk, int64_t most_rejects, on_sifted answer, void *arg)
+{
+    struct sift *s = NEW(struct sift);
+
+    s->loop = loop;
+    s->conn = conn;
+    s->input = input;
+    s->answer = answer;
+    s->arg = arg;
+    s->most_rejects = most_rejects;
+    push(s, chunk);
+    push_nothing(s, chunk);
+    savepoint_set(conn, try_next, s);
+    return s;
+}
+
+const struct pass_counts *sift_counts(const struct sift *s)
+{
+    return &s->counts;
+}
+
+struct refusals sift_take_refusals(struct sift *s)
+{
+    struct refusals taken = s->refusals;
+
+    s->refusals = (struct refusals){.count = 0};
+    return taken;
+}
+
+void sift_close(struct sift *s)
+{
+    if (!s)
+        return;
+    transfer_close(s->transfer);
+    refusals_fini(&s->refusals);
+    free(s->parts);
+    free(s);
+}
