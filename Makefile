@@ -158,6 +158,12 @@ lint: packages-build packages-lint $(BUILD)/gen/sql.inc
 indent: packages-check
 	clang-format -i $$(git ls-files '*.[ch]')
 
+.PHONY: campaign
+campaign: packages-build packages-server packages-test
+	@$(TEST_MAKE) programs
+	@for c in chaos; do UPLOADER_BUILD=$(CURDIR)/build/test PYTHONDONTWRITEBYTECODE=1 \
+	    $(PYTHON) tests/crash/$$c.py $(CAMPAIGN) || exit 1; done
+
 model: packages-model
 	@BUILD=$(BUILD) tests/model/run full
 
@@ -171,4 +177,5 @@ help:
 	@echo "make test     all tests (T=name: only those)    make asan     the same under ASan and UBSan"
 	@echo "make check    seconds, no server                make lint     clang-tidy and cppcheck"
 	@echo "make docs     prints the generated documents    make indent   clang-format"
+	@echo "make campaign crashes at random and at every place, whole (CAMPAIGN=\"--rounds N --seed S\")"
 	@echo "make model    the whole search of the protocol's model (make test runs a bounded one)"

@@ -2,7 +2,6 @@
 """Deaths at named instants, of everyone, and what is there afterwards."""
 
 import os
-import random
 import signal
 import time
 
@@ -197,48 +196,6 @@ def test_database_crash_in_the_middle(new_service, own_cluster):
     assert waiting.returncode == 0, (out, err, service.log_text()[-3000:])
     to_the_end(service, path)
     assert answer["name"]
-
-
-def test_random_deaths(new_service):
-    """Workers, supervisor and backends die, and commands come, at random instants."""
-    seed = int(os.environ.get("UPLOADER_SEED", time.time_ns() % 1_000_000))
-    rounds = int(os.environ.get("UPLOADER_ROUNDS", "40"))
-    print(f"UPLOADER_SEED={seed}")
-    dice = random.Random(seed)
-    service = new_service(upload={"chunk_bytes": "4K", "reject_limit": 1000},
-                          supervisor={"retry_limit": 1000}).start()
-    did = []
-    for number in range(rounds):
-        bad = set(dice.sample(range(1, 8000), 5))
-        path = service.people(f"r{number}.csv", 8000, bad=bad)
-        tracker = service.ok("upload", path, "--json").json["id"]
-        for _ in range(dice.randint(1, 4)):
-            time.sleep(dice.random() * 0.12)
-            what = dice.choice(["worker", "supervisor", "backend", "stop", "kill", "upload"])
-            did.append(what)
-            if what == "worker":
-                for pid in service.workers():
-                    send_signal(pid, signal.SIGKILL)
-            elif what == "supervisor":
-                service.kill()
-                service.start()
-            elif what == "backend":
-                service.sql.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE"
-                                " application_name LIKE 'uploader/%%' AND random() < 0.5")
-            else:
-                answer = service.ctl(what, path, "--json")
-                assert answer.code in (0, 6), (seed, did, answer)
-                status = answer.json.get("status")
-                if status in ("STOPPED", "KILLED"):
-                    assert check_exact(service, tracker) == status, (seed, did)
-        for _ in range(5):
-            answer = service.ctl("upload", "--wait", path, "--json")
-            if answer.code in (3, 6):
-                break
-        assert answer.code in (3, 6), (seed, did, answer, service.log_text()[-3000:])
-        assert check_exact(service, tracker, with_file=True) == "PROCESSED", (seed, did)
-        assert service.count("file_reject", tracker) == len(bad), (seed, did)
-    print({what: did.count(what) for what in sorted(set(did))})
 
 
 def test_no_process_is_left(service):

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: PostgreSQL
+"""A sample of every campaign; make campaign runs the whole. UPLOADER_SEED repeats one."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import campaign  # noqa: E402
+import chaos  # noqa: E402
+
+CAMPAIGNS = {  # module: rounds of its sample, and what must have hit at least so often in it
+    chaos: (100, {"kill worker": 10, "kill supervisor": 1, "command stop": 5, "command kill": 3}),
+}
+
+
+@pytest.mark.parametrize("module", CAMPAIGNS, ids=lambda module: module.__name__)
+def test_sample(module):
+    rounds, least = CAMPAIGNS[module]
+    seed = int(os.environ.get("UPLOADER_SEED", time.time_ns() % 1_000_000))
+    print(f"UPLOADER_SEED={seed}")
+    world = module.World()
+    try:
+        tally = campaign.run(module.__name__, module.one_round, world, seed, range(1, rounds + 1))
+    finally:
+        world.end()
+    print(tally)
+    for what, often in least.items():  # a sample that hits nothing proves nothing
+        assert tally.hit[what] >= often, tally
