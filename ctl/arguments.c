@@ -227,6 +227,14 @@ static int check_options(const struct arguments *arguments, unsigned given, stru
     return 0;
 }
 
+static int check_formats(const struct arguments *arguments, struct error *err)
+{
+    if (!arguments->csv || !arguments->json)
+        return 0;
+    error_set(err, ERR_USAGE, "--csv and --json exclude each other");
+    return error_hint(err, "Give one of them.");
+}
+
 static int check_operands(const struct arguments *arguments, struct error *err)
 {
     const struct command *command = arguments->command;
@@ -269,6 +277,8 @@ int arguments_parse(struct arguments *arguments, int argc, char **argv, struct e
     if ((rc = find_command(arguments, err)) < 0)
         return rc;
     if (!arguments->help && !arguments->version && (rc = check_options(arguments, given, err)) < 0)
+        return rc;
+    if ((rc = check_formats(arguments, err)) < 0)
         return rc;
     return check_operands(arguments, err);
 }

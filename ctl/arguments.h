@@ -24,6 +24,7 @@ struct arguments {
     bool no_wait;
     bool restart;
     bool again;
+    bool csv;
     const char *profile; /* NULL: the supervisor's default */
     const char *status;  /* a durable status, or NULL */
     int64_t limit;       /* 0: none */

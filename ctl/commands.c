@@ -115,7 +115,9 @@ const struct command commands[COMMAND_COUNT] = {
              "In the file's order, numbered as the file's records are: 1 is the first behind the "
              "header. With --json the raw bytes are whole, in Base64; of a record longer "
              "than max_record so many.",
-         .examples = {{"uploadctl rejects orders.csv", "what is wrong with it"}}},
+         .examples = {{"uploadctl rejects orders.csv", "what is wrong with it"},
+                      {"uploadctl rejects --csv orders.csv > bad.csv",
+                       "to correct the column raw, and upload what it says"}}},
     [CMD_PING] = {.name = "ping",
                   .operands = "",
                   .run = run_ping,
@@ -160,6 +162,8 @@ const struct command_option command_options[] = {
      "answers as soon as the stop is durable; the rollback goes on"},
     {"timeout", 0, "TIME", TAKES_TIME, AT(timeout_ms), ON(CMD_WAIT),
      "waits no longer than this: 500ms, 30s, 5m, 1h"},
+    {"csv", 0, NULL, TAKES_FLAG, AT(csv), ON(CMD_REJECTS),
+     "prints them as CSV: line (the record's number), reason, raw (its bytes, to be corrected)"},
     {"status", 0, "S", TAKES_STATUS, AT(status), ON(CMD_LIST),
      "only uploads of this status, such as PROCESSING or FAILED"},
     {"limit", 0, "N", TAKES_COUNT, AT(limit), ON(CMD_LIST), "at most so many"},

@@ -7,6 +7,7 @@
 #include "ctl/commands.h"
 #include "ctl/named.h"
 #include "ctl/output.h"
+#include "ctl/reject_csv.h"
 #include "ctl/run.h"
 #include "ctl/show.h"
 
@@ -39,6 +40,7 @@ struct pages {
     struct client *client;
     struct named named; /* of history and rejects */
     struct sheet *sheet;
+    bool headed;   /* the heading of CSV is printed */
     int64_t shown; /* objects */
     int64_t last;  /* key of the last object; -1: none yet */
     int64_t page;  /* number of the request */
@@ -69,6 +71,14 @@ static void end_with(struct pages *pages, const struct error *err)
     client_quit(pages->client, error_code_exit(err->code));
 }
 
+/* Not before the first answer: an error has no heading. */
+static void put_heading(struct pages *pages)
+{
+    if (pages->arguments->csv && !pages->headed)
+        reject_csv_head();
+    pages->headed = true;
+}
+
 static void hear_object(struct pages *pages, const json_t *message)
 {
     const json_t *object = json_object_get(message, pages->question->object);
@@ -77,10 +87,12 @@ static void hear_object(struct pages *pages, const json_t *message)
         return;
     pages->last = ipc_int(object, pages->question->key, pages->last);
     pages->shown++;
-    if (!pages->arguments->json) {
+    if (pages->arguments->csv)
+        reject_csv_add(object);
+    else if (!pages->arguments->json)
         pages->question->add(pages->sheet, object);
+    if (!pages->arguments->json)
         return;
-    }
     json_t *public = json_copy((json_t *)(uintptr_t)object);
     if (!pages->question->key_is_public)
         json_object_del(public, pages->question->key);
@@ -107,11 +119,15 @@ static void on_answer(void *arg, enum ipc_kind kind, int64_t ref, const json_t *
     if (kind == IPC_ERROR) {
         ipc_error_parse(json_object_get(message, "error"), &err);
         end_with(pages, &err);
-    } else if (ref == pages->page && kind == IPC_OBJECT) {
-        hear_object(pages, message);
-    } else if (ref == pages->page && kind == IPC_DONE) {
-        hear_done(pages, message);
+        return;
     }
+    if (ref != pages->page)
+        return;
+    put_heading(pages);
+    if (kind == IPC_OBJECT)
+        hear_object(pages, message);
+    else if (kind == IPC_DONE)
+        hear_done(pages, message);
 }
 
 static void on_ready(void *arg, const json_t *pong)

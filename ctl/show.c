@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/profile.h"
 #include "base/text.h"
+#include "ctl/base64.h"
 #include "ctl/ending.h"
 #include "ctl/numbers.h"
 #include "ipc/messages.h"
@@ -242,29 +243,10 @@ struct sheet *show_rejects_new(void)
     return sheet_new(reject_columns, COUNT_OF(reject_columns), SHEET_CUT_END);
 }
 
-static int digit(char c)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c ? strchr(digits, c) : NULL;
-
-    return at ? (int)(at - digits) : -1;
-}
-
 char *show_raw(const char *base64, size_t most)
 {
-    unsigned char *raw = mem_new(most + 4, 1);
-    size_t size = 0;
-    unsigned group = 0;
-    unsigned bits = 0;
-
-    for (; digit(*base64) >= 0 && size <= most; base64++) {
-        group = (group << 6 | (unsigned)digit(*base64)) & 0xFFFF;
-        bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            raw[size++] = (unsigned char)(group >> bits);
-        }
-    }
+    size_t size;
+    unsigned char *raw = base64_decode(base64, most + 1, &size);
     bool more = size > most;
     size = more ? most : size;
     raw[size] = '\0';

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: PostgreSQL
 """uploadctl as people and programs use it: JSON against its schema, texts, hints, exit codes."""
 
+import csv
+import io
 import json
 import os
 import pty
@@ -304,3 +306,26 @@ def test_standard_descriptors_that_are_closed(service, closed, code):
         done = subprocess.run(["sh", "-c", f'"$0" --socket "$1" {command} {closed}',
                                BUILD / "uploadctl", service.socket], capture_output=True, text=True)
         assert done.returncode == code, (command, done)
+
+
+def test_rejects_as_csv_are_corrected_and_uploaded(service):
+    """Bytes as they are, whatever they are; a value that is corrected; and nothing else."""
+    fine = b"fine,f\n" * 100  # as long as the first hundred are UTF-8, one that is not is a reject
+    bad = b'a,b,c\n"x\ny","z",\n"q""r",\xff\nfine,f\n"t"u,v\n'
+    path = service.file("bad.csv", b"name,email\n" + fine + bad)
+    service.ok("upload", "--wait", path, code=3)
+    command = [BUILD / "uploadctl", "--socket", service.socket, "rejects", "--csv", path]
+    out = subprocess.run(command, capture_output=True, check=True).stdout
+    head, *records = csv.reader(io.StringIO(out.decode("latin-1"), newline=""), strict=True)
+    assert head == ["line", "reason", "raw"]
+    assert [(int(line), raw.encode("latin-1")) for line, _, raw in records] == [
+        (101, b"a,b,c"), (102, b'"x\ny","z",'), (103, b'"q""r",\xff'), (105, b'"t"u,v')]
+    assert all(reason for _, reason, _ in records)
+    mended = ["name,email", "a,b c", '"x\ny",z', '"q""r",y', "tu,v"]
+    again = service.file("mended.csv", "\n".join(mended) + "\n")
+    service.ok("upload", "--wait", again)
+    assert service.count() == 105
+    assert service.ok("rejects", "--csv", again).out == "line,reason,raw\n"
+    assert service.ctl("rejects", "--csv", "--json", path).code == 2
+    answer = service.ctl("rejects", "--csv", "none.csv")
+    assert (answer.code, answer.out) == (4, "")

@@ -148,7 +148,8 @@ static void test_only_inside_a_transaction(void **state)
     upload_fini(&upload);
 }
 
-/* What the COMMIT itself refuses, a deferred trigger here, is no success. */
+/* What the COMMIT itself refuses is no success: a deferred trigger here, which another one defers
+ * again, for chunk_begin has made it immediate. */
 static void test_refused_by_commit(void **state)
 {
     struct world *world = world_of(state);
@@ -159,6 +160,10 @@ static void test_refused_by_commit(void **state)
                 "$$BEGIN RAISE EXCEPTION 'never'; END$$");
     side(world, "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON file_data DEFERRABLE "
                 "INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()");
+    side(world, "CREATE FUNCTION defer() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$BEGIN SET CONSTRAINTS ALL DEFERRED; RETURN NEW; END$$");
+    side(world, "CREATE TRIGGER early BEFORE INSERT ON file_data FOR EACH ROW "
+                "EXECUTE FUNCTION defer()");
     struct reply reply = send_chunk(world, &upload, 1);
     assert_no_error(&reply);
     reply = commit(world, &upload, 1);
@@ -166,6 +171,7 @@ static void test_refused_by_commit(void **state)
     assert_string_equal(reply.error.error.message, "never");
     assert_rows(world, 0, 0);
     side(world, "DROP FUNCTION refuse() CASCADE");
+    side(world, "DROP FUNCTION defer() CASCADE");
     load_chunk(world, &upload, 1);
     upload_fini(&upload);
 }
