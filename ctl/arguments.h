@@ -25,6 +25,7 @@ struct arguments {
     bool restart;
     bool again;
     bool csv;
+    bool rows;
     const char *profile; /* NULL: the supervisor's default */
     const char *status;  /* a durable status, or NULL */
     int64_t limit;       /* 0: none */

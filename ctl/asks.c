@@ -28,6 +28,8 @@ static json_t *command_of(const struct asks *asks, const struct ask *ask)
         json_object_set_new(request, "restart", json_boolean(arguments->restart));
         json_object_set_new(request, "again", json_boolean(arguments->again));
     }
+    if (asks->command == IPC_FORGET)
+        json_object_set_new(request, "rows", json_boolean(arguments->rows));
     if (asks->command == IPC_UPLOAD || asks->command == IPC_STOP)
         json_object_set_new(request, "wait", json_boolean(asks->waits && !asks->two_steps));
     return request;
@@ -279,7 +281,7 @@ static const struct {
     enum ipc_kind kind;
 } kinds[] = {
     {CMD_UPLOAD, IPC_UPLOAD}, {CMD_STOP, IPC_STOP},     {CMD_KILL, IPC_KILL},
-    {CMD_WAIT, IPC_WAIT},     {CMD_STATUS, IPC_STATUS},
+    {CMD_WAIT, IPC_WAIT},     {CMD_STATUS, IPC_STATUS}, {CMD_FORGET, IPC_FORGET},
 };
 
 struct asks *asks_new(const struct arguments *arguments)

@@ -155,6 +155,9 @@ char *ending_line(enum ipc_kind command, const struct named *named, const json_t
     enum status status = status_of(upload);
     char *what = NULL;
 
+    if (command == IPC_FORGET)
+        return mem_format("forgotten: upload %lld; %s", (long long)ipc_int(upload, "id", 0),
+                          note ? note : "");
     switch (status) {
     case STATUS_PROCESSED:
         what = what_is_in(named, upload);

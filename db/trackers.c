@@ -179,3 +179,28 @@ void tracker_move(struct db_conn *conn, enum move move, const struct tracker *tr
     param_asker(&params, &args->asker);
     ask(conn, SQL_move, &params, answer, arg);
 }
+
+struct forget_caller {
+    on_gone answer;
+    void *arg;
+};
+
+static void on_deleted(void *arg, PGresult *result, const struct db_error *err)
+{
+    const struct forget_caller *caller = arg;
+
+    caller->answer(caller->arg, !err && PQntuples(result) > 0, err);
+}
+
+void tracker_forget(struct db_conn *conn, const struct tracker *tracker, bool keep_rows,
+                    on_gone answer, void *arg)
+{
+    const struct forget_caller caller = {answer, arg};
+    struct params params = {0};
+
+    param_int(&params, tracker->id);
+    param_int(&params, tracker->epoch);
+    param_int(&params, tracker->token);
+    param_bool(&params, keep_rows);
+    query_send_context(conn, SQL_tracker_forget, &params, on_deleted, &caller, sizeof caller);
+}

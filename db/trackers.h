@@ -53,6 +53,12 @@ typedef void (*on_tracker)(void *arg, const struct tracker *tracker, const struc
 /* `err` may be NULL everywhere below for success. */
 void tracker_by_id(struct db_conn *conn, int64_t id, on_tracker answer, void *arg);
 void tracker_by_path(struct db_conn *conn, const char *path, on_tracker answer, void *arg);
+/* Removes a tracker that has ended, with its rows unless `keep_rows`; durable when it is answered.
+ * `gone` is false when it has moved on. May take as long as deleting its rows does. */
+typedef void (*on_gone)(void *arg, bool gone, const struct db_error *err);
+void tracker_forget(struct db_conn *conn, const struct tracker *tracker, bool keep_rows,
+                    on_gone answer, void *arg);
+
 /* The tracker that an upload of this file under this profile means: the one that is not
  * PROCESSED, else the newest. */
 void tracker_by_upload(struct db_conn *conn, const char *path, const char *profile,

@@ -55,6 +55,10 @@ const struct ipc_field ipc_fields[] = {
     {IPC_REJECTS, "limit", IPC_INTEGER, false, "at most so many; 100 when absent, 500 at most"},
     {IPC_REJECTS, "after", IPC_INTEGER, false, "only lines above this one: the next page"},
 
+    REF(IPC_FORGET),
+    FILE_OR_ID(IPC_FORGET),
+    {IPC_FORGET, "rows", IPC_BOOLEAN, false, "true: its rows go, too; else they stay"},
+
     REF(IPC_PONG),
     {IPC_PONG, "database", IPC_TEXT, true, "ready or away"},
     {IPC_PONG, "version", IPC_TEXT, true, "the supervisor's"},

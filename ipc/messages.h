@@ -29,6 +29,7 @@ enum ipc_sender { FROM_CLIENT, FROM_SUPERVISOR, TO_WORKER, FROM_WORKER };
     X(IPC_LIST, "list", FROM_CLIENT, "a page of uploads, newest first, then done")                 \
     X(IPC_HISTORY, "history", FROM_CLIENT, "a page of events, oldest first, then done")            \
     X(IPC_REJECTS, "rejects", FROM_CLIENT, "a page of rejects in the file's order, then done")     \
+    X(IPC_FORGET, "forget", FROM_CLIENT, "removes an upload that has ended; answered when it has") \
     X(IPC_PONG, "pong", FROM_SUPERVISOR, "the answer to ping")                                     \
     X(IPC_OBJECT, "object", FROM_SUPERVISOR, "one upload, event or reject")                        \
     X(IPC_DONE, "done", FROM_SUPERVISOR, "a page has ended")                                       \

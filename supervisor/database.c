@@ -425,6 +425,12 @@ struct db_conn *database_fences(struct database *database)
     return database->fences;
 }
 
+struct db_conn *database_connect(const struct database *database, const struct db_events *events,
+                                 void *arg)
+{
+    return db_conn_new(database->supervisor->loop, &database->settings, events, arg);
+}
+
 const struct error *database_trouble(const struct database *database)
 {
     return database->last.code == ERR_NONE ? NULL : &database->last;

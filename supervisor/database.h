@@ -27,6 +27,10 @@ void database_free(struct database *database);
 struct db_conn *database_reads(struct database *database);
 struct db_conn *database_fences(struct database *database);
 
+/* A further connection as these two are, for what takes long; the caller closes it. */
+struct db_conn *database_connect(const struct database *database, const struct db_events *events,
+                                 void *arg);
+
 /* Why the last try to reach the database failed; NULL while it is ready, and before that is known.
  * Borrowed until the loop goes on. */
 const struct error *database_trouble(const struct database *database);

@@ -303,6 +303,22 @@ int refusal_away(const struct request *request, struct error *err)
                            "uploadctl ping");
 }
 
+int refusal_in_progress(const struct tracker *row, struct error *err)
+{
+    error_set(err, ERR_IN_PROGRESS, "the upload of \"%s\" has not ended", shown(row->path).text);
+    return error_hint(err,
+                      "Wait for its end with: uploadctl wait %" PRId64 "; or take it back with: "
+                      "uploadctl stop %" PRId64,
+                      row->id, row->id);
+}
+
+int refusal_moved_on(const struct tracker *row, struct error *err)
+{
+    error_set(err, ERR_IN_PROGRESS, "the upload of \"%s\" was changed meanwhile",
+              shown(row->path).text);
+    return error_hint(err, "See how it stands with: uploadctl status %" PRId64, row->id);
+}
+
 int refusal_shutting_down(struct error *err)
 {
     error_set(err, ERR_SHUTTING_DOWN, "the supervisor is shutting down");

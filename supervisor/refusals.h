@@ -5,6 +5,7 @@
 #define SUPERVISOR_REFUSALS_H
 
 #include "base/error.h"
+#include "db/trackers.h"
 #include "supervisor/requests.h"
 #include "supervisor/states.h"
 
@@ -21,6 +22,10 @@ int refusal_of(const struct request *request, const struct transition *t, struct
 
 /* Another command, or a final checkpoint, came first. */
 int refusal_superseded(const struct request *request, struct error *err);
+
+/* Only an upload that has ended can be forgotten; or it was changed meanwhile. */
+int refusal_in_progress(const struct tracker *row, struct error *err);
+int refusal_moved_on(const struct tracker *row, struct error *err);
 
 /* The database is away, and has been for as long as a request waits. */
 int refusal_away(const struct request *request, struct error *err);

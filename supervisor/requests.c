@@ -254,6 +254,7 @@ void request_begin(struct supervisor *supervisor, enum ipc_kind kind, const json
         .file = mem_dup(ipc_text(message, "file")),
         .id = ipc_int(message, "id", 0),
         .wait = ipc_bool(message, "wait"),
+        .rows = ipc_bool(message, "rows"),
         .older = requests->newest,
     };
     if (requests->newest)
@@ -267,7 +268,8 @@ void request_begin(struct supervisor *supervisor, enum ipc_kind kind, const json
 
 static bool is_command(const struct request *request)
 {
-    return request->kind == IPC_UPLOAD || request->kind == IPC_STOP || request->kind == IPC_KILL;
+    return request->kind == IPC_UPLOAD || request->kind == IPC_STOP || request->kind == IPC_KILL ||
+           request->kind == IPC_FORGET;
 }
 
 void requests_detach(struct requests *requests, const void *arg)

@@ -43,6 +43,8 @@ struct request {
     struct identity identity;
     bool again, restart;
 
+    bool rows; /* forget: they go, too */
+
     /* list, history, rejects: the page */
     enum status only;
     int64_t tracker;     /* 0: not yet looked up */

@@ -8,6 +8,7 @@
 #include "db/recovery.h"
 #include "supervisor/control.h"
 #include "supervisor/database.h"
+#include "supervisor/forget.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/uploads.h"
 
@@ -119,6 +120,7 @@ static void close_parts(struct shutdown *shutdown)
     if (uploads_unrested(supervisor->uploads) > 0)
         log_line(LOG_LEVEL_WARNING, 0, "left to the next life uploads=%zu",
                  uploads_unrested(supervisor->uploads));
+    forgets_stop(supervisor);
     database_stop(supervisor->database);
     control_close(supervisor->control);
     uploads_close(supervisor->uploads);

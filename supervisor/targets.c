@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "csv/inspect.h"
 #include "supervisor/database.h"
+#include "supervisor/forget.h"
 #include "supervisor/questions.h"
 #include "supervisor/refusals.h"
 #include "supervisor/supervisor.h"
@@ -80,6 +81,8 @@ static void on_found(void *arg, const struct tracker *row, const struct db_error
         request_refuse(request, &err->error);
     else if (row && request->kind == IPC_STATUS)
         question_status(request, row);
+    else if (row && request->kind == IPC_FORGET)
+        forget_begin(request, row);
     else
         attach(request, row);
 }

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "supervisor/forget.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "supervisor/answers.h"
+#include "supervisor/database.h"
+#include "supervisor/refusals.h"
+#include "supervisor/supervisor.h"
+#include "supervisor/uploads.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct forget {
+    struct supervisor *supervisor;
+    struct request *request;
+    struct db_conn *conn;
+    struct tracker row; /* as it was when it was asked for */
+    bool rows;          /* go, too */
+    struct forget *next;
+};
+
+static void forget_free(struct forget *forget)
+{
+    struct forget **at = &forget->supervisor->forgets;
+
+    while (*at != forget)
+        at = &(*at)->next;
+    *at = forget->next;
+    db_conn_close(forget->conn);
+    tracker_fini(&forget->row);
+    free(forget);
+}
+
+void forgets_stop(struct supervisor *supervisor)
+{
+    while (supervisor->forgets)
+        forget_free(supervisor->forgets); /* NOLINT(clang-analyzer-unix.Malloc): takes it out */
+}
+
+/* ---- the answers ---- */
+
+static json_t *answer_of(const struct forget *forget)
+{
+    char rows[TEXT_COUNTED_BYTES];
+    char note[TEXT_COUNTED_BYTES + 80];
+    json_t *message = ipc_new(IPC_OBJECT);
+
+    text_counted(rows, forget->row.rows, "row");
+    if (forget->rows)
+        snprintf(note, sizeof note, "%s deleted", rows);
+    else
+        snprintf(note, sizeof note, "%s left in the table, which no upload owns any more", rows);
+    json_object_set_new(message, "upload", answer_upload(forget->supervisor, &forget->row, NULL));
+    json_object_set_new(message, "note", json_string(note));
+    json_object_set_new(message, "last", json_true());
+    return message;
+}
+
+static void end(struct forget *forget, const struct error *err)
+{
+    struct request *request = forget->request;
+
+    if (!request_looked(request))
+        request = NULL;
+    if (request && err)
+        request_refuse(request, err);
+    else if (request)
+        request_done(request, answer_of(forget));
+    forget_free(forget);
+}
+
+static void on_forgotten(void *arg, bool gone, const struct db_error *err)
+{
+    struct forget *forget = arg;
+    struct error moved;
+
+    if (err) {
+        end(forget, &err->error);
+    } else if (gone) {
+        end(forget, NULL);
+    } else {
+        refusal_moved_on(&forget->row, &moved);
+        end(forget, &moved);
+    }
+}
+
+/* ---- its connection ---- */
+
+static void on_ready(void *arg)
+{
+    struct forget *forget = arg;
+
+    tracker_forget(forget->conn, &forget->row, !forget->rows, on_forgotten, forget);
+}
+
+static void on_lost(void *arg, const struct db_error *err)
+{
+    end(arg, &err->error);
+}
+
+static const struct db_events conn_events = {on_ready, on_lost};
+
+/* Does somebody work on it, or will soon? */
+static bool is_in_progress(const struct supervisor *supervisor, const struct tracker *row)
+{
+    const struct upload *upload = uploads_by_id(supervisor->uploads, row->id);
+
+    bool unfinished = row->status == STATUS_INITIALIZING || row->status == STATUS_PROCESSING;
+
+    return unfinished || row->wanted != WANTED_NOTHING || (upload && !state_rests(upload->state)) ||
+           database_will_resume(supervisor->database, row->id);
+}
+
+void forget_begin(struct request *request, const struct tracker *row)
+{
+    struct supervisor *supervisor = request->supervisor;
+    struct error err;
+
+    if (is_in_progress(supervisor, row)) {
+        refusal_in_progress(row, &err);
+        request_refuse(request, &err);
+        return;
+    }
+    struct forget *forget = NEW(struct forget);
+    forget->supervisor = supervisor;
+    forget->request = request;
+    forget->rows = request->rows;
+    tracker_copy(&forget->row, row);
+    forget->next = supervisor->forgets;
+    supervisor->forgets = forget;
+    request->looking = true;
+    forget->conn = database_connect(supervisor->database, &conn_events, forget);
+}
