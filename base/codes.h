@@ -70,6 +70,7 @@ enum exit_code {
     X(ERR_STOP_UNDER_WAY, "stop_under_way", EXIT_REFUSED, "a stop of this upload is under way")    \
     X(ERR_NOT_RUNNING, "not_running", EXIT_REFUSED, "the upload does not run")                     \
     X(ERR_PROCESSED, "processed", EXIT_REFUSED, "the upload is PROCESSED; nothing is in progress") \
+    X(ERR_DIFFERS, "differs", EXIT_FAILED, "the table does not hold what the file says")           \
     X(ERR_IN_PROGRESS, "in_progress", EXIT_REFUSED, "the upload has not ended")                    \
     X(ERR_BUSY, "busy", EXIT_REFUSED, "too many clients or commands wait; try again")              \
     X(ERR_SHUTTING_DOWN, "shutting_down", EXIT_NO_SUPERVISOR, "the supervisor is shutting down")   \

@@ -282,6 +282,7 @@ static const struct {
 } kinds[] = {
     {CMD_UPLOAD, IPC_UPLOAD}, {CMD_STOP, IPC_STOP},     {CMD_KILL, IPC_KILL},
     {CMD_WAIT, IPC_WAIT},     {CMD_STATUS, IPC_STATUS}, {CMD_FORGET, IPC_FORGET},
+    {CMD_VERIFY, IPC_VERIFY},
 };
 
 struct asks *asks_new(const struct arguments *arguments)
@@ -296,6 +297,7 @@ struct asks *asks_new(const struct arguments *arguments)
             asks->command = kinds[i].kind;
     asks->waits = (asks->command == IPC_UPLOAD && arguments->wait) ||
                   (asks->command == IPC_STOP && !arguments->no_wait) || asks->command == IPC_WAIT;
+    asks->follows = asks->waits || asks->command == IPC_VERIFY;
     asks->two_steps = asks->count > ASKS_OPEN_MAX;
     for (size_t i = 0; i < asks->count; i++)
         if (named_init(&asks->list[i].named, arguments->operands[i], &err) < 0)
@@ -334,7 +336,7 @@ static enum exit_code run(struct asks *asks)
     asks->look_again.data = asks->timeout.data = asks;
     if (arguments->timeout_ms >= 0)
         uv_timer_start(&asks->timeout, on_timeout, (uint64_t)arguments->timeout_ms, 0);
-    if (asks->waits && !arguments->json)
+    if (asks->follows && !arguments->json)
         asks->follow = follow_new(loop, asks->count);
     client_connect(asks->client);
     enum exit_code code = client_run(asks->client);

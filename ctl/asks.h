@@ -41,6 +41,7 @@ struct asks {
     const struct arguments *arguments;
     enum ipc_kind command;
     bool waits;     /* for the ends of the uploads */
+    bool follows;   /* shows how it goes on */
     bool two_steps; /* command first, wait later */
     struct client *client;
     bool ready;           /* connected */

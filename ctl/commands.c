@@ -118,6 +118,19 @@ const struct command commands[COMMAND_COUNT] = {
          .examples = {{"uploadctl rejects orders.csv", "what is wrong with it"},
                       {"uploadctl rejects --csv orders.csv > bad.csv",
                        "to correct the column raw, and upload what it says"}}},
+    [CMD_VERIFY] = {.name = "verify",
+                    .also = " check compare prove ",
+                    .operands = "FILE|ID...",
+                    .least = 1,
+                    .most = SIZE_MAX,
+                    .run = run_asks,
+                    .what = "proves that the table holds exactly what the file says",
+                    .more =
+                        "Reads the file and the table side by side, rows and rejects, as far as "
+                        "the upload came; then counts by the whole table. Changes nothing, and "
+                        "may run while others upload. Ends with 0 when they are equal, else "
+                        "with 1 and the first records that differ.",
+                    .examples = {{"uploadctl verify orders.csv", "is all of it there, and once?"}}},
     [CMD_FORGET] = {.name = "forget",
                     .also = " rm remove ",
                     .operands = "FILE|ID...",

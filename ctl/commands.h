@@ -21,6 +21,7 @@ enum command_id {
     CMD_WATCH,
     CMD_HISTORY,
     CMD_REJECTS,
+    CMD_VERIFY,
     CMD_FORGET,
     CMD_PING,
     CMD_VERSION,

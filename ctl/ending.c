@@ -158,6 +158,9 @@ char *ending_line(enum ipc_kind command, const struct named *named, const json_t
     if (command == IPC_FORGET)
         return mem_format("forgotten: upload %lld; %s", (long long)ipc_int(upload, "id", 0),
                           note ? note : "");
+    if (command == IPC_VERIFY)
+        return mem_format("verified: upload %lld is %s; %s", (long long)ipc_int(upload, "id", 0),
+                          status_name(status), note ? note : "");
     switch (status) {
     case STATUS_PROCESSED:
         what = what_is_in(named, upload);

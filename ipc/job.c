@@ -7,6 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *const modes[] = {
+    [JOB_LOAD] = "load",
+    [JOB_ROLLBACK] = "rollback",
+    [JOB_VERIFY] = "verify",
+};
+
+static int mode_parse(const char *name, enum job_mode *mode, struct error *err)
+{
+    for (size_t i = 0; i < COUNT_OF(modes); i++)
+        if (strcmp(modes[i], name) == 0) {
+            *mode = (enum job_mode)i;
+            return 0;
+        }
+    return error_set(err, ERR_PROTOCOL, "a worker has no mode \"%s\"", name);
+}
+
 static json_t *encode_profile(const struct profile *profile)
 {
     json_t *columns = json_array();
@@ -28,13 +44,12 @@ json_t *job_encode(const struct job *job)
         json_array_append_new(allow, json_string(job->allow[i]));
     json_t *rest = json_pack(
         "{s:s, s:I, s:I, s:I, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:I}", "mode",
-        job->mode == JOB_LOAD ? "load" : "rollback", "tracker", (json_int_t)job->tracker, "epoch",
-        (json_int_t)job->epoch, "token", (json_int_t)job->token, "owner", job->owner, "path",
-        job->path, "allow", allow, "profile", encode_profile(&job->profile), "chunk_bytes",
-        (json_int_t)job->chunk_bytes, "max_record", (json_int_t)job->max_record, "lanes",
-        (json_int_t)job->lanes, "earlier", (json_int_t)job->earlier, "schema", job->schema,
-        "conninfo", job->conninfo, "application_name", job->application_name, "log_level",
-        (json_int_t)job->log_level);
+        modes[job->mode], "tracker", (json_int_t)job->tracker, "epoch", (json_int_t)job->epoch,
+        "token", (json_int_t)job->token, "owner", job->owner, "path", job->path, "allow", allow,
+        "profile", encode_profile(&job->profile), "chunk_bytes", (json_int_t)job->chunk_bytes,
+        "max_record", (json_int_t)job->max_record, "lanes", (json_int_t)job->lanes, "earlier",
+        (json_int_t)job->earlier, "schema", job->schema, "conninfo", job->conninfo,
+        "application_name", job->application_name, "log_level", (json_int_t)job->log_level);
     json_object_update(message, rest);
     json_decref(rest);
     return message;
@@ -75,7 +90,6 @@ static int decode_allow(const json_t *list, struct job *job, struct error *err)
 int job_decode(const json_t *message, struct job *job, struct error *err)
 {
     *job = (struct job){
-        .mode = strcmp(ipc_text(message, "mode"), "load") == 0 ? JOB_LOAD : JOB_ROLLBACK,
         .tracker = ipc_int(message, "tracker", 0),
         .epoch = ipc_int(message, "epoch", 0),
         .token = ipc_int(message, "token", 0),
@@ -90,7 +104,9 @@ int job_decode(const json_t *message, struct job *job, struct error *err)
         .application_name = mem_dup(ipc_text(message, "application_name")),
         .log_level = ipc_int(message, "log_level", 0),
     };
-    int rc = decode_allow(json_object_get(message, "allow"), job, err);
+    int rc = mode_parse(ipc_text(message, "mode"), &job->mode, err);
+    if (rc == 0)
+        rc = decode_allow(json_object_get(message, "allow"), job, err);
     if (rc == 0)
         rc = decode_profile(json_object_get(message, "profile"), &job->profile, err);
     return rc;

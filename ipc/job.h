@@ -14,7 +14,7 @@
 /* The socketpair's descriptor in the worker. */
 #define WORKER_SOCKET_FD 3
 
-enum job_mode { JOB_LOAD, JOB_ROLLBACK };
+enum job_mode { JOB_LOAD, JOB_ROLLBACK, JOB_VERIFY };
 
 struct job {
     enum job_mode mode;
@@ -50,6 +50,7 @@ void job_fini(struct job *job);
     X(OUTCOME_CRASHED, "crashed", "no last message: a signal, or a bug")                           \
     X(OUTCOME_LOADED, "loaded", "the final chunk is in")                                           \
     X(OUTCOME_ROLLED_BACK, "rolled_back", "nothing of the file is left")                           \
+    X(OUTCOME_EQUAL, "equal", "the table holds what the file says")                                \
     X(OUTCOME_FINISHED, "finished", "told to finish: the chunk in hand is in")                     \
     X(OUTCOME_FAILED, "failed", "an error that trying again does not mend")                        \
     X(OUTCOME_FENCED, "fenced", "the gate refused: somebody else has the tracker")                 \

@@ -59,6 +59,9 @@ const struct ipc_field ipc_fields[] = {
     FILE_OR_ID(IPC_FORGET),
     {IPC_FORGET, "rows", IPC_BOOLEAN, false, "true: its rows go, too; else they stay"},
 
+    REF(IPC_VERIFY),
+    FILE_OR_ID(IPC_VERIFY),
+
     REF(IPC_PONG),
     {IPC_PONG, "database", IPC_TEXT, true, "ready or away"},
     {IPC_PONG, "version", IPC_TEXT, true, "the supervisor's"},
@@ -81,7 +84,7 @@ const struct ipc_field ipc_fields[] = {
     {IPC_ERROR, "ref", IPC_INTEGER, false, "absent when the request had none that could be read"},
     {IPC_ERROR, "error", IPC_OBJECT_OF, true, "code, message, detail, hint, sqlstate"},
 
-    {IPC_JOB, "mode", IPC_TEXT, true, "load or rollback"},
+    {IPC_JOB, "mode", IPC_TEXT, true, "load, rollback or verify"},
     {IPC_JOB, "tracker", IPC_INTEGER, true, "file_tracker.id"},
     {IPC_JOB, "epoch", IPC_INTEGER, true, "of the fence before this start"},
     {IPC_JOB, "token", IPC_INTEGER, true, "its random twin"},
@@ -106,7 +109,7 @@ const struct ipc_field ipc_fields[] = {
 
     {IPC_READY, "size", IPC_INTEGER, true, "of the file, in bytes"},
 
-    {IPC_PROGRESS, "line", IPC_INTEGER, true, "the last record that is in"},
+    {IPC_PROGRESS, "line", IPC_INTEGER, true, "the last record that is in (or is verified)"},
     {IPC_PROGRESS, "offset", IPC_INTEGER, true, "its end in bytes"},
     {IPC_PROGRESS, "rows", IPC_INTEGER, true, "in, of the whole file"},
     {IPC_PROGRESS, "rejects", IPC_INTEGER, true, "in, of the whole file"},
@@ -117,7 +120,7 @@ const struct ipc_field ipc_fields[] = {
     {IPC_ROLLING, "rejects", IPC_INTEGER, true, "still in"},
 
     {IPC_END, "outcome", IPC_TEXT, true,
-     "loaded, rolled_back, finished, failed, fenced, trouble or changed"},
+     "loaded, rolled_back, equal, finished, failed, fenced, trouble or changed"},
     {IPC_END, "error", IPC_OBJECT_OF, false, "of failed, trouble and changed"},
     {IPC_END, "identity", IPC_LIST_OF, false, "device, inode, size, mtime, ctime as last seen"},
 };

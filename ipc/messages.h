@@ -30,6 +30,7 @@ enum ipc_sender { FROM_CLIENT, FROM_SUPERVISOR, TO_WORKER, FROM_WORKER };
     X(IPC_HISTORY, "history", FROM_CLIENT, "a page of events, oldest first, then done")            \
     X(IPC_REJECTS, "rejects", FROM_CLIENT, "a page of rejects in the file's order, then done")     \
     X(IPC_FORGET, "forget", FROM_CLIENT, "removes an upload that has ended; answered when it has") \
+    X(IPC_VERIFY, "verify", FROM_CLIENT, "proves that the table holds what the file says")         \
     X(IPC_PONG, "pong", FROM_SUPERVISOR, "the answer to ping")                                     \
     X(IPC_OBJECT, "object", FROM_SUPERVISOR, "one upload, event or reject")                        \
     X(IPC_DONE, "done", FROM_SUPERVISOR, "a page has ended")                                       \
@@ -38,7 +39,7 @@ enum ipc_sender { FROM_CLIENT, FROM_SUPERVISOR, TO_WORKER, FROM_WORKER };
     X(IPC_ROLLBACK, "rollback", TO_WORKER, "roll back all, under a new epoch and token")           \
     X(IPC_FINISH, "finish", TO_WORKER, "commit the chunk in hand and end")                         \
     X(IPC_READY, "ready", FROM_WORKER, "connected, the file open and checked")                     \
-    X(IPC_PROGRESS, "progress", FROM_WORKER, "a chunk is in")                                      \
+    X(IPC_PROGRESS, "progress", FROM_WORKER, "a chunk is in, or some records are verified")        \
     X(IPC_ROLLING, "rolling", FROM_WORKER, "the rollback began, or one more step of it is done")   \
     X(IPC_END, "end", FROM_WORKER, "how it ended; the last message")
 

@@ -78,6 +78,8 @@ static enum event event_of(const struct upload *upload, enum outcome outcome)
         return upload->row.wanted == WANTED_RESTART ? EV_EMPTY_RESTART : EV_EMPTY_STOP;
     case OUTCOME_FINISHED:
         return EV_FINISHED;
+    case OUTCOME_EQUAL: /* of a worker that was told to verify: not this one */
+        break;
     case OUTCOME_FAILED:
         return EV_WORKER_FAILED;
     case OUTCOME_FENCED:
@@ -114,33 +116,33 @@ static const struct worker_events events = {on_ready, on_report, on_ended};
 
 /* The profile that the upload was begun with, and the reject_limit in force. A rollback reads no
  * file: it goes on also when the row's text is another program's. */
-static int profile_of_job(const struct upload *upload, enum job_mode mode, struct profile *profile,
-                          struct error *err)
+static int profile_of_job(const struct conf *conf, const struct tracker *row, enum job_mode mode,
+                          struct profile *profile, struct error *err)
 {
-    const struct conf *conf = &upload->supervisor->conf;
-    const struct profile *now = conf_profile(conf, upload->profile);
+    const struct profile *now = conf_profile(conf, row->profile);
 
-    if (profile_parse(profile, upload->profile, upload->row.profile_text)) {
+    if (profile_parse(profile, row->profile, row->profile_text)) {
         profile->reject_limit = now ? now->reject_limit : conf->reject_limit;
         return 0;
     }
-    if (mode == JOB_LOAD)
+    if (mode != JOB_ROLLBACK)
         return error_set(err, ERR_INTERNAL, "the tracker's profile_text cannot be read");
     profile_copy(profile, conf_profile(conf, PROFILE_BUILT_IN));
     return 0;
 }
 
-static int spawn(struct upload *upload, enum job_mode mode, int64_t earlier, struct error *err)
+int crew_spawn(struct supervisor *supervisor, const struct tracker *row, enum job_mode mode,
+               int64_t earlier, const struct worker_events *told, void *arg, struct worker **worker,
+               struct error *err)
 {
-    struct supervisor *supervisor = upload->supervisor;
     const struct conf *conf = &supervisor->conf;
     struct job job = {
         .mode = mode,
-        .tracker = upload->row.id,
-        .epoch = upload->row.epoch,
-        .token = upload->row.token,
+        .tracker = row->id,
+        .epoch = row->epoch,
+        .token = row->token,
         .owner = supervisor->name,
-        .path = upload->path,
+        .path = row->path,
         .allow = conf->allow,
         .allow_count = conf->allow_count,
         .chunk_bytes = conf->chunk_bytes,
@@ -150,7 +152,7 @@ static int spawn(struct upload *upload, enum job_mode mode, int64_t earlier, str
         .schema = conf->schema,
         .log_level = (int64_t)conf->log_level,
     };
-    int rc = profile_of_job(upload, mode, &job.profile, err);
+    int rc = profile_of_job(conf, row, mode, &job.profile, err);
 
     if (rc < 0)
         return rc;
@@ -158,7 +160,7 @@ static int spawn(struct upload *upload, enum job_mode mode, int64_t earlier, str
     job.application_name =
         backend_name(supervisor->name, supervisor->start, job.tracker, job.epoch);
     if (job.conninfo)
-        rc = worker_spawn(supervisor->loop, &job, &events, upload, &upload->worker, err);
+        rc = worker_spawn(supervisor->loop, &job, told, arg, worker, err);
     else
         rc = error_set(err, ERR_DATABASE_AWAY, "the database is away");
     free(job.conninfo);
@@ -174,7 +176,8 @@ void crew_start(struct upload *upload, enum job_mode mode, int64_t earlier)
     upload->outcome = OUTCOME_CRASHED;
     upload->seen = (struct identity){0};
     upload->rolling = mode == JOB_ROLLBACK;
-    if (spawn(upload, mode, earlier, &err) < 0) {
+    if (crew_spawn(upload->supervisor, &upload->row, mode, earlier, &events, upload,
+                   &upload->worker, &err) < 0) {
         upload->uncounted = err.code == ERR_SYSTEM || err.code == ERR_DATABASE_AWAY;
         upload_set_trouble(upload, &err);
         upload_event(upload, EV_TROUBLE, NULL);

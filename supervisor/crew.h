@@ -3,7 +3,14 @@
 #ifndef SUPERVISOR_CREW_H
 #define SUPERVISOR_CREW_H
 
+#include "supervisor/process.h"
 #include "supervisor/upload.h"
+
+/* Starts a process for a tracker, under the configuration in force; what becomes of it is told as
+ * process.h says. ERR_DATABASE_AWAY, ERR_SYSTEM, or ERR_INTERNAL for a row that cannot be read. */
+int crew_spawn(struct supervisor *supervisor, const struct tracker *row, enum job_mode mode,
+               int64_t earlier, const struct worker_events *told, void *arg, struct worker **worker,
+               struct error *err) MUST_USE;
 
 /* Starts a worker to load, or to roll back. `earlier` is a PROCESSED tracker whose bytes the file
  * must not be; 0: none. TROUBLE when it cannot be started. */

@@ -7,7 +7,7 @@
 #include "supervisor/database.h"
 #include "supervisor/refusals.h"
 #include "supervisor/supervisor.h"
-#include "supervisor/uploads.h"
+#include "supervisor/targets.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,23 +102,12 @@ static void on_lost(void *arg, const struct db_error *err)
 
 static const struct db_events conn_events = {on_ready, on_lost};
 
-/* Does somebody work on it, or will soon? */
-static bool is_in_progress(const struct supervisor *supervisor, const struct tracker *row)
-{
-    const struct upload *upload = uploads_by_id(supervisor->uploads, row->id);
-
-    bool unfinished = row->status == STATUS_INITIALIZING || row->status == STATUS_PROCESSING;
-
-    return unfinished || row->wanted != WANTED_NOTHING || (upload && !state_rests(upload->state)) ||
-           database_will_resume(supervisor->database, row->id);
-}
-
 void forget_begin(struct request *request, const struct tracker *row)
 {
     struct supervisor *supervisor = request->supervisor;
     struct error err;
 
-    if (is_in_progress(supervisor, row)) {
+    if (target_in_progress(supervisor, row)) {
         refusal_in_progress(row, &err);
         request_refuse(request, &err);
         return;

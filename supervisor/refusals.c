@@ -312,6 +312,13 @@ int refusal_in_progress(const struct tracker *row, struct error *err)
                       row->id, row->id);
 }
 
+int refusal_provings(int64_t count, struct error *err)
+{
+    error_set(err, ERR_BUSY, "%" PRId64 " upload%s being verified already", count,
+              count == 1 ? " is" : "s are");
+    return error_hint(err, "Give the command again when one of them has ended.");
+}
+
 int refusal_moved_on(const struct tracker *row, struct error *err)
 {
     error_set(err, ERR_IN_PROGRESS, "the upload of \"%s\" was changed meanwhile",

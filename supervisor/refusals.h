@@ -27,6 +27,9 @@ int refusal_superseded(const struct request *request, struct error *err);
 int refusal_in_progress(const struct tracker *row, struct error *err);
 int refusal_moved_on(const struct tracker *row, struct error *err);
 
+/* So many uploads are being verified already. */
+int refusal_provings(int64_t count, struct error *err);
+
 /* The database is away, and has been for as long as a request waits. */
 int refusal_away(const struct request *request, struct error *err);
 

@@ -9,6 +9,7 @@
 #include "supervisor/control.h"
 #include "supervisor/database.h"
 #include "supervisor/forget.h"
+#include "supervisor/proving.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/uploads.h"
 
@@ -121,6 +122,7 @@ static void close_parts(struct shutdown *shutdown)
         log_line(LOG_LEVEL_WARNING, 0, "left to the next life uploads=%zu",
                  uploads_unrested(supervisor->uploads));
     forgets_stop(supervisor);
+    provings_stop(supervisor);
     database_stop(supervisor->database);
     control_close(supervisor->control);
     uploads_close(supervisor->uploads);

@@ -13,6 +13,7 @@ struct control;
 struct database;
 struct forget;
 struct place;
+struct proving;
 struct requests;
 struct shutdown;
 struct uploads;
@@ -31,12 +32,13 @@ struct supervisor {
     struct requests *requests;
     struct control *control;
     struct shutdown *shutdown;
-    struct forget *forgets; /* under way */
-    struct batch *batch;    /* NULL: it is the service */
-    bool open;              /* the database is connected, migrated and recovered */
-    bool recovered;         /* once in a life */
-    bool ending;            /* a signal has come, or the batch is done */
-    bool closed;            /* the parts are closing; the loop ends by itself */
+    struct forget *forgets;   /* under way */
+    struct proving *provings; /* under way */
+    struct batch *batch;      /* NULL: it is the service */
+    bool open;                /* the database is connected, migrated and recovered */
+    bool recovered;           /* once in a life */
+    bool ending;              /* a signal has come, or the batch is done */
+    bool closed;              /* the parts are closing; the loop ends by itself */
     int exit_code;
     uint64_t away_since_ms; /* uv_now when the database was lost; of the start until it was there */
     uv_signal_t signals[SUPERVISOR_SIGNALS];

@@ -5,6 +5,7 @@
 #include "csv/inspect.h"
 #include "supervisor/database.h"
 #include "supervisor/forget.h"
+#include "supervisor/proving.h"
 #include "supervisor/questions.h"
 #include "supervisor/refusals.h"
 #include "supervisor/supervisor.h"
@@ -69,6 +70,16 @@ static void attach(struct request *request, const struct tracker *row)
     }
 }
 
+bool target_in_progress(const struct supervisor *supervisor, const struct tracker *row)
+{
+    const struct upload *upload = uploads_by_id(supervisor->uploads, row->id);
+    bool unfinished = row->status == STATUS_INITIALIZING || row->status == STATUS_PROCESSING;
+    bool at_work = upload && !state_rests(upload->state);
+
+    return unfinished || at_work || row->wanted != WANTED_NOTHING ||
+           database_will_resume(supervisor->database, row->id);
+}
+
 static void on_found(void *arg, const struct tracker *row, const struct db_error *err)
 {
     struct request *request = arg;
@@ -83,6 +94,8 @@ static void on_found(void *arg, const struct tracker *row, const struct db_error
         question_status(request, row);
     else if (row && request->kind == IPC_FORGET)
         forget_begin(request, row);
+    else if (row && request->kind == IPC_VERIFY)
+        proving_begin(request, row);
     else
         attach(request, row);
 }

@@ -13,6 +13,11 @@ int target_look(struct request *request, const json_t *message, struct error *er
  * away. */
 void target_find(struct request *request);
 
+/* Does somebody work on this upload, or will soon? */
+struct supervisor;
+struct tracker;
+bool target_in_progress(const struct supervisor *supervisor, const struct tracker *row);
+
 /* A kill that the database leaves without an answer: kills what memory has of it. */
 void target_kill(struct request *request);
 

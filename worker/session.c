@@ -8,6 +8,7 @@
 #include "ipc/messages.h"
 #include "ipc/stream.h"
 #include "worker/load.h"
+#include "worker/proof.h"
 #include "worker/rollback.h"
 
 #include <stdlib.h>
@@ -31,6 +32,7 @@ struct session {
     struct job job;
     struct load *load;         /* NULL unless it loads */
     struct rollback *rollback; /* NULL unless it rolls back */
+    struct proof *proof;       /* NULL unless it verifies */
     bool ending;               /* `end` is sent */
     uv_timer_t timer;
 };
@@ -65,6 +67,8 @@ static void let_go(struct session *session)
     session->load = NULL;
     rollback_close(session->rollback);
     session->rollback = NULL;
+    proof_close(session->proof);
+    session->proof = NULL;
 }
 
 static void send_end(struct session *session, const struct ending *ending)
@@ -96,7 +100,8 @@ static void on_load_ended(void *arg, const struct ending *ending)
         send_end(session, &kept);
 }
 
-static void on_rollback_ended(void *arg, const struct ending *ending)
+/* A rollback, or a proof. */
+static void on_ended(void *arg, const struct ending *ending)
 {
     struct ending kept = *ending;
 
@@ -157,8 +162,9 @@ static void on_step(void *arg, const struct checkpoint *left)
            left->rejects_total);
 }
 
-static const struct rollback_events rollback_events = {on_rollback_connected, on_step,
-                                                       on_rollback_ended};
+static const struct rollback_events rollback_events = {on_rollback_connected, on_step, on_ended};
+
+static const struct proof_events proof_events = {on_load_ready, on_progress, on_ended};
 
 /* ---- what to do ---- */
 
@@ -175,6 +181,8 @@ static int take_job(struct session *session, const json_t *message, struct error
     log_set_level((enum log_level)job->log_level);
     if (job->mode == JOB_LOAD)
         session->load = load_new(session->loop, job, &load_events, session);
+    else if (job->mode == JOB_VERIFY)
+        session->proof = proof_new(session->loop, job, &proof_events, session);
     else
         session->rollback =
             rollback_new(session->loop, job, job->epoch, job->token, &rollback_events, session);
@@ -203,7 +211,7 @@ static int take_message(struct session *session, const json_t *message, struct e
     if (kind == IPC_ROLLBACK)
         take_rollback(session, message);
     else if (session->load)
-        load_finish(session->load); /* a rollback goes on: it has nothing to finish early */
+        load_finish(session->load); /* what else there is has nothing to finish early */
     return 0;
 }
 

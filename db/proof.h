@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* What is read to prove that the table holds what a file says, in one snapshot. The checkpoints
+ * and the rejects are read by chunks.h and trackers.h, over the same connection. Answers come as in
+ * trackers.h. */
+#ifndef DB_PROOF_H
+#define DB_PROOF_H
+
+#include "db/chunks.h"
+#include "db/conn.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Begins the snapshot; it ends with the connection. */
+void proof_begin(struct db_conn *conn, on_chunk_done answer, void *arg);
+
+/* A row of the target. The values are borrowed for the time of the callback; NULL is NULL. */
+struct proof_row {
+    int64_t line;
+    const char *name, *email;
+    size_t name_bytes, email_bytes;
+};
+
+/* The rows of records `first` to `last`, in order, at most `limit`. */
+typedef void (*on_proof_rows)(void *arg, const struct proof_row *rows, size_t count,
+                              const struct db_error *err);
+void proof_rows(struct db_conn *conn, int64_t tracker, int64_t first, int64_t last, int64_t limit,
+                on_proof_rows answer, void *arg);
+
+/* All that a tracker has, found without an index. */
+struct proof_count {
+    int64_t rows, rejects;
+    bool has_stranger;
+    int64_t stranger; /* the first line beyond 1..last that has a row */
+};
+typedef void (*on_proof_count)(void *arg, const struct proof_count *count,
+                               const struct db_error *err);
+void proof_count(struct db_conn *conn, int64_t tracker, int64_t last, on_proof_count answer,
+                 void *arg);
+
+#endif

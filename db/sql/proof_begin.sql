@@ -1,0 +1,5 @@
+-- mode: string
+-- One snapshot for all that is read to prove an upload: whatever happens to it meanwhile.
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL enable_seqscan = off;
+SET LOCAL statement_timeout = 0;

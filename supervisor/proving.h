@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* The request to verify an upload that has ended: a worker reads the file and the table side by
+ * side, and changes nothing. It is no part of the state machine. */
+#ifndef SUPERVISOR_PROVING_H
+#define SUPERVISOR_PROVING_H
+
+#include "db/trackers.h"
+#include "supervisor/requests.h"
+
+struct proving; /* private */
+struct supervisor;
+
+/* Starts a worker for the row that the request named; answers with the upload as often as the
+ * worker reports, with line, offset, rows and rejects as far as it has come; and at last, when the
+ * table holds what the file says, as it is. Refuses what has not ended, and what would be one more
+ * than max_workers. */
+void proving_begin(struct request *request, const struct tracker *row);
+
+/* Ends all that are under way. */
+void provings_stop(struct supervisor *supervisor);
+
+#endif

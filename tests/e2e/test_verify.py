@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: PostgreSQL
+"""verify: equal or not, tried on tables and files that were damaged on purpose."""
+
+import os
+import signal
+
+import pytest
+from harness import Service, alive, children, wait_until
+
+BAD = {7, 8, 450}
+
+# what is done to the table of a PROCESSED upload of 900 records, and the record and words that
+# verify has to name it by
+DAMAGES = {
+    "a row removed": ("DELETE FROM @file_data WHERE line_no = 300", 300, "missing in the table"),
+    "the last row removed": (
+        "DELETE FROM @file_data WHERE line_no = 900", 900, "missing in the table"),
+    "a row doubled": (
+        "INSERT INTO @file_data (file_tracker_id, line_no, name, email) SELECT file_tracker_id,"
+        " line_no, name, email FROM @file_data WHERE line_no = 300", 300, "more than once"),
+    "a row a thousand times": (
+        "INSERT INTO @file_data (file_tracker_id, line_no, name, email) SELECT file_tracker_id,"
+        " line_no, name, email FROM @file_data, generate_series(1, 1000) WHERE line_no = 300", 300,
+        "more than once"),
+    "a name changed": (
+        "UPDATE @file_data SET name = name || ' ' WHERE line_no = 300", 300, "another name"),
+    "an email changed": (
+        "UPDATE @file_data SET email = upper(email) WHERE line_no = 300", 300, "another email"),
+    "a row too many at the end": (
+        "INSERT INTO @file_data (file_tracker_id, line_no, name, email) SELECT file_tracker_id,"
+        " 901, 'n', 'e' FROM @file_data WHERE line_no = 1", 901, "a row of record 901"),
+    "a row of record 0": (
+        "INSERT INTO @file_data (file_tracker_id, line_no, name, email) SELECT file_tracker_id,"
+        " 0, 'n', 'e' FROM @file_data WHERE line_no = 1", 0, "a row of record 0"),
+    "a row for a reject": (
+        "INSERT INTO @file_data (file_tracker_id, line_no, name, email) SELECT file_tracker_id,"
+        " 7, 'n', 'e' FROM @file_data WHERE line_no = 1", 7, "and among the rejects"),
+    "a reject removed": (
+        "DELETE FROM @file_reject WHERE line_no = 450", 450, "missing among the rejects"),
+    "a reject of a good record": (
+        "WITH gone AS (DELETE FROM @file_data WHERE line_no = 300 RETURNING *) INSERT INTO"
+        " @file_reject (file_tracker_id, line_no, start_offset, length, reason, raw) SELECT"
+        " file_tracker_id, 300, 1, 1, 'why', 'x' FROM gone", 300, "a good record there"),
+    "a reject with other bytes": (
+        "UPDATE @file_reject SET raw = raw || 'x' WHERE line_no = 450", 450, "other bytes"),
+    "a reject from elsewhere": (
+        "UPDATE @file_reject SET start_offset = 1 WHERE line_no = 450", 450, "another place"),
+    "a checkpoint removed": (
+        "DELETE FROM @file_checkpoint WHERE chunk_no = 3", 256, "chain of checkpoints is broken"),
+}
+
+
+@pytest.fixture(scope="module")
+def processed(cluster):
+    service = Service(cluster, upload={"chunk_bytes": "4K"}).start()
+    service.people(count=900, bad=BAD)
+    service.ok("upload", "--wait", "people.csv", code=3)
+    yield service
+    service.remove()
+
+
+def test_equal(processed):
+    answer = processed.ok("verify", "people.csv")
+    assert "verified: upload 1 is PROCESSED; 897 rows and 3 rejects" in answer.out
+    upload = processed.ok("verify", "people.csv", "--json").json
+    assert upload == processed.status("people.csv")
+    processed.ok("verify", "people.csv", "1")
+
+
+@pytest.mark.parametrize("what", DAMAGES)
+def test_damaged_table(processed, what):
+    """Each damage is done and undone in the same database; the service looks at it in between."""
+    statement, record, says = DAMAGES[what]
+    tables = ("file_data", "file_reject", "file_checkpoint")
+    sql = processed.sql
+    for table in tables:
+        sql.run(f"CREATE TABLE kept_{table} AS TABLE uploader.{table}")
+    try:
+        sql.run(statement.replace("@", "uploader."))
+        answer = processed.ctl("verify", "people.csv", "--json")
+        error = answer.json["error"]
+        assert (answer.code, error["code"]) == (1, "differs")
+        assert says in error["detail"], error
+        assert f"from record {record} on" in error["message"], error
+        assert "uploadctl forget --rows 1" in error["hint"]
+    finally:
+        for table in tables:
+            sql.run(f"DELETE FROM uploader.{table}")
+            sql.run(f"INSERT INTO uploader.{table} SELECT * FROM kept_{table}")
+            sql.run(f"DROP TABLE kept_{table}")
+    processed.ok("verify", "people.csv")
+
+
+@pytest.mark.parametrize("change, code, says", [
+    (lambda data: data.replace(b"Person 300,", b"Person 3OO,"), "file_changed", "chunk"),
+    (lambda data: data + b"one,more\n", "differs", "bytes"),
+    (lambda data: data[:-30], "file_changed", "chunk"),
+    (lambda data: data.replace(b"Person 20,", b'"erson 20,'), "file_changed", "chunk"),
+    (lambda data: b"", "file_empty", ""),
+], ids=["rewritten", "appended", "cut", "an open quote", "emptied"])
+def test_changed_file(processed, change, code, says):
+    path = processed.files / "people.csv"
+    data = path.read_bytes()
+    path.write_bytes(change(data))
+    try:
+        error = processed.ok("verify", "people.csv", "--json", code=1).json["error"]
+    finally:
+        path.write_bytes(data)
+    assert error["code"] == code and says in (error["detail"] or ""), error
+
+
+def test_rows_that_the_table_refused(service):
+    service.sql.run("ALTER TABLE uploader.file_data ADD CHECK (name <> 'Person 500')")
+    path = service.people(count=1000, bad={3})
+    service.ok("upload", "--wait", path, code=3)
+    service.ok("verify", path)
+
+
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_what_is_not_whole(service, how):
+    """Of a KILLED upload, what is in; of a STOPPED one, that nothing is left, without its file."""
+    path, tracker = service.in_the_middle()
+    service.ok(how, path)
+    if how == "stop":
+        path.unlink()
+    rows = service.status(tracker)["rows"]
+    answer = service.ok("verify", tracker)
+    assert f"{rows:,} rows and 0 rejects" in answer.out
+    with_stranger = ("INSERT INTO uploader.file_data (file_tracker_id, line_no, name, email)"
+                     " VALUES (%s, 59999, 'n', 'e')")
+    service.sql.run(with_stranger, tracker)
+    error = service.ok("verify", tracker, "--json", code=1).json["error"]
+    assert "a row of record 59999" in error["detail"]
+
+
+def test_a_row_that_the_index_has_lost(service):
+    """A second row for a record that no index leads to: found by the count of the whole table."""
+    path = service.people(count=1000)
+    service.ok("upload", "--wait", path)
+    hears = "UPDATE pg_index SET indisready = %s WHERE indexrelid = 'uploader.file_data_place'::regclass"
+    service.sql.run("INSERT INTO uploader.file_data (file_tracker_id, line_no, name, email)"
+                    " SELECT 0, g, 'n', 'e' FROM generate_series(1, 20000) AS g")
+    service.sql.run("SELECT brin_summarize_new_values('uploader.file_data_place')")
+    service.sql.run(hears, False)
+    # behind what is summarised for others, where the index, which did not hear of it, does not look
+    service.sql.run("INSERT INTO uploader.file_data (file_tracker_id, line_no, name, email)"
+                    " SELECT file_tracker_id, line_no, name, email FROM uploader.file_data"
+                    " WHERE file_tracker_id > 0 AND line_no = 500")
+    service.sql.run(hears, True)
+    error = service.ok("verify", path, "--json", code=1).json["error"]
+    assert "1001 rows" in error["detail"] and "lead to 1000" in error["detail"], error
+
+
+def test_what_has_not_ended_is_refused(service):
+    path, _ = service.in_the_middle()
+    assert service.ok("verify", path, "--json", code=6).json["error"]["code"] == "in_progress"
+    service.ok("verify", "none.csv", code=4)
+
+
+def nasty(service):
+    rows = [f'"Person ""{i}""\nline",p{i}@x' if i % 7 else f"{i},a,b" for i in range(1, 30_000)]
+    return service.file("nasty.csv", "\ufeffname,email\r\n" + "\r\n\r\n".join(rows))
+
+
+@pytest.mark.parametrize("chunk_bytes", ["4K", "64M"])
+def test_many_parts(new_service, chunk_bytes):
+    service = new_service(upload={"chunk_bytes": chunk_bytes, "reject_limit": 10_000}).start()
+    path = nasty(service)
+    service.ok("upload", "--wait", path, code=3)
+    answer = service.ok("verify", path)
+    assert "verified" in answer.out and "%" in answer.err
+    service.sql.run("UPDATE uploader.file_data SET name = 'x' WHERE line_no = 29998")
+    assert "from record 29998 on" in service.ctl("verify", path).err
+
+
+def test_a_client_that_goes_away_ends_it(new_service):
+    service = new_service(upload={"chunk_bytes": "4K"}).start()
+    path = service.people(count=300_000)
+    service.ok("upload", "--wait", path)
+    client = service.ctl_start("verify", path)
+    wait_until(lambda: service.workers(), "the worker that verifies")
+    client.send_signal(signal.SIGKILL)
+    client.wait()
+    wait_until(lambda: not service.workers(), "it to end")
+    assert service.ok("ping", "--json").json["running"] == 0
+
+
+def test_a_worker_that_dies_is_said(new_service):
+    service = new_service(upload={"chunk_bytes": "4K"}).start()
+    path = service.people(count=300_000)
+    service.ok("upload", "--wait", path)
+    client = service.ctl_start("verify", path, "--json")
+    pid, = wait_until(lambda: service.workers(), "the worker that verifies")
+    os.kill(pid, signal.SIGKILL)
+    assert client.wait(60) == 1
+    assert service.status(path)["status"] == "PROCESSED"
+    client = service.ctl_start("verify", path, "--json")
+    pid, = wait_until(lambda: service.workers(), "the worker that verifies")
+    assert service.stop() == 0
+    assert client.wait(60) == 7
+    wait_until(lambda: not alive(pid), "it to end with its supervisor")
+    assert not children(service.process.pid)
