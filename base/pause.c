@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-void pause_at(const char *point)
+void pause_at(const char *point, const char *which)
 {
     static int hits;
     const char *wanted = getenv("UPLOADER_PAUSE_AT");
@@ -19,9 +19,16 @@ void pause_at(const char *point)
 
     if (!wanted || !file || strncmp(wanted, point, length) != 0)
         return;
-    if (wanted[length] != '\0' && wanted[length] != ':')
+    wanted += length;
+    if (*wanted == '/') {
+        length = which ? strlen(which) : 0;
+        if (!which || strncmp(wanted + 1, which, length) != 0)
+            return;
+        wanted += 1 + length;
+    }
+    if (*wanted != '\0' && *wanted != ':')
         return;
-    int nth = wanted[length] == ':' ? (int)strtol(wanted + length + 1, NULL, 10) : 1;
+    int nth = *wanted == ':' ? (int)strtol(wanted + 1, NULL, 10) : 1;
     if (++hits != nth)
         return;
     /* O_EXCL: of all processes that inherit the setting, one stops, once */

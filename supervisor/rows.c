@@ -164,7 +164,7 @@ static void on_moved(void *arg, const struct tracker *tracker, const struct db_e
     } else if (!tracker) {
         missed(upload, err && err->meaning == DB_LOST);
     } else {
-        PAUSE("supervisor.moved");
+        PAUSE_OF("supervisor.moved", move_table[move].event);
         upload_set_row(upload, tracker);
         end_stragglers(upload, move);
         requests_mark_durable(upload, move);
@@ -193,10 +193,10 @@ void rows_move(struct upload *upload, enum move move, const struct move_args *ar
         missed(upload, true);
         return;
     }
-    PAUSE("supervisor.before_move");
+    PAUSE_OF("supervisor.before_move", move_table[move].event);
     tracker_move(database_fences(supervisor->database), move, &upload->row, args, on_moved,
                  pending_new(upload, move, on_moved));
-    PAUSE("supervisor.move_sent");
+    PAUSE_OF("supervisor.move_sent", move_table[move].event);
 }
 
 /* The tracker is another upload's in memory already: so it is that one who is asked. */

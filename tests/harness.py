@@ -197,9 +197,11 @@ class Service:
 
     def start_paused(self, point, **options):
         """Starts it so that the first process to reach the pause point stops itself there."""
+        return self.start(environment=self.pause_environment(point), **options)
+
+    def pause_environment(self, point):
         self.pause_file = self.folder / f"pause{next(_numbers)}"
-        environment = {"UPLOADER_PAUSE_AT": point, "UPLOADER_PAUSE_FILE": str(self.pause_file)}
-        return self.start(environment=environment, **options)
+        return {"UPLOADER_PAUSE_AT": point, "UPLOADER_PAUSE_FILE": str(self.pause_file)}
 
     def paused(self):
         """Waits until the pause point is reached; answers the pid that stopped there."""

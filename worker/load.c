@@ -181,6 +181,7 @@ static void on_resume_verified(void *arg, const struct verified *verified)
         refuse_changed(load, verified->differs, &err);
         end_as(load, OUTCOME_CHANGED, &err);
     } else {
+        PAUSE("worker.compared");
         read_layout(load);
     }
 }
@@ -264,6 +265,7 @@ static void on_open_done(uv_work_t *work, int status)
     (void)status; /* it is never cancelled */
     if (!take_work(load) || load->ended)
         return;
+    PAUSE("worker.opened");
     if (load->work_rc == 0) {
         compare(load);
     } else if (resumes && load->work_error.code == ERR_FILE_EMPTY) {

@@ -192,6 +192,7 @@ static int take_job(struct session *session, const json_t *message, struct error
 /* The epoch has changed hands: what is under way could not be committed any more. */
 static void take_rollback(struct session *session, const json_t *message)
 {
+    PAUSE("worker.told_rollback");
     let_go(session);
     session->rollback = rollback_new(session->loop, &session->job, ipc_int(message, "epoch", 0),
                                      ipc_int(message, "token", 0), &rollback_events, session);

@@ -2,6 +2,7 @@
 #include "worker/transfer.h"
 
 #include "base/mem.h"
+#include "base/pause.h"
 #include "worker/outcome.h"
 
 #include <stdlib.h>
@@ -149,6 +150,7 @@ static void on_room(void *arg)
 /* Takes a slice from the thread pool to the connection. */
 static void send_slice(struct transfer *t)
 {
+    PAUSE("transfer.slice");
     if (t->slice_bytes > 0)
         copy_put(t->conn, t->slice, t->slice_bytes);
     if (t->read_rc == 0) {

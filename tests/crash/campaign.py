@@ -41,7 +41,9 @@ class Failure(AssertionError):
 
 def dice_of(seed, number):
     """Each round throws its own dice, so that one can be repeated without those before it."""
-    return random.Random(f"{seed}/{number}")
+    dice = random.Random(f"{seed}/{number}")
+    dice.number = number
+    return dice
 
 
 def run(name, one_round, world, seed, numbers, tally=None):

@@ -1,0 +1,212 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: PostgreSQL
+"""Every pause point of worker and supervisor (base/pause.h), and at each: the paused process is
+killed, its supervisor is killed, and a stop, a kill and a second upload arrive.
+
+A round is one point and one act; all pairs are the whole campaign. At the end the musts hold, what
+was acknowledged is so, and the upload goes on to its end."""
+
+import json
+import re
+import signal
+import time
+
+from campaign import harness, main
+from harness import ROOT, alive, check_exact, send_signal, wait_until
+
+COUNT = 6000
+BAD = {5, 1500, 5999}
+REFUSED = {i for i in range(1, COUNT + 1) if str(i).endswith("700")}
+CHECK = "ALTER TABLE uploader.file_data ADD CHECK (email !~ '700@')"
+
+# What brings a process to a point, where an upload alone does not.
+MOVES = {"queue": "resume", "start": "upload", "fence": "trouble", "finish": "upload",
+         "stop": "stop", "empty": "stop", "restart": "restart", "restarted": "restart",
+         "kill": "kill", "interrupt": "crash", "fail": "failure", "return": "change"}
+SCENARIO = {"supervisor.moved/queue": "upload",  # a tracker that is made is queued, too
+            "worker.compared": "resume", "worker.told_rollback": "stop",
+            "rollback.before_step": "stop", "rollback.after_step": "stop",
+            "supervisor.recovered": "life", "supervisor.before_recovery": "life"}
+ACTS = ["paused", "supervisor", "stop", "kill", "upload"]
+# what an answer of such a command may say of the upload's status; None: it was refused
+SAID = {"stop": {"STOPPED", None}, "kill": {"KILLED", "FAILED", None},
+        "upload": {"INITIALIZING", "PROCESSING", "PROCESSED", "FAILED", None}}
+
+
+def points_of_source():
+    """Every PAUSE there is in the C sources; those of moves once a move."""
+    found = set()
+    for path in ROOT.glob("*/*.c"):
+        for kind, name in re.findall(r'\b(PAUSE|PAUSE_OF)\("([a-z_.]+)"', path.read_text()):
+            found |= {f"{name}/{move}" for move in MOVES} if kind == "PAUSE_OF" else {name}
+    return sorted(found)
+
+
+POINTS = points_of_source()
+PAIRS = [(point, act) for point in POINTS for act in ACTS]
+
+
+class World:
+    def __init__(self):
+        self.cluster = harness.Cluster("fsync=off", "max_connections=200")
+        self.service = None
+
+    def service_log(self):
+        return self.service.log_text()[-6000:] if self.service else ""
+
+    def end(self):
+        if self.service:
+            self.service.remove()
+        self.cluster.remove()
+
+
+# ---- scenarios: each leads to the point; a client that it leaves behind is answered ----
+
+
+def upload(service, path):
+    return service.ctl_start("upload", path)
+
+
+def in_the_middle(service, path):
+    service.ok("upload", path)
+    wait_until(lambda: service.status(path)["rows"] > 0, "the first rows")
+
+
+def stop(service, path):
+    in_the_middle(service, path)
+    return service.ctl_start("stop", path)
+
+
+def kill(service, path):
+    in_the_middle(service, path)
+    return service.ctl_start("kill", path)
+
+
+def resume(service, path):
+    in_the_middle(service, path)
+    service.ok("kill", path)
+    return service.ctl_start("upload", path)
+
+
+def restart(service, path):
+    in_the_middle(service, path)
+    return service.ctl_start("upload", "--restart", path)
+
+
+def crash(service, path):
+    in_the_middle(service, path)
+    for pid in service.workers():
+        send_signal(pid, signal.SIGKILL)
+
+
+def trouble(service, path):
+    in_the_middle(service, path)
+    service.sql.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE application_name LIKE 'uploader/%%'")
+
+
+def failure(service, path):
+    with open(path, "a") as file:
+        file.write('"open\n')
+    return service.ctl_start("upload", path)
+
+
+def change(service, path):
+    in_the_middle(service, path)
+    service.ok("kill", path)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"Person 1,", b"Person I,"))
+    return service.ctl_start("upload", path)
+
+
+def life(service, path):
+    in_the_middle(service, path)
+    service.kill()
+    service.start(wait=False, environment=service.environment)
+
+
+# ---- acts ----
+
+
+def supervisor_dies(service):
+    """However many lives it takes: the one that follows may be the one that stops at the point."""
+    if service.process.poll() is None:
+        service.process.kill()
+        service.process.wait()
+    service.start()
+
+
+def act_on(service, act, path, stopped):
+    if act == "paused" and stopped != service.process.pid:
+        send_signal(stopped, signal.SIGKILL)
+    elif act in ("paused", "supervisor"):
+        supervisor_dies(service)
+        wait_until(lambda: not alive(stopped), "the worker to die with its supervisor")
+    else:
+        client = service.ctl_start(act, path, "--json")
+        time.sleep(0.03)
+        send_signal(stopped, signal.SIGCONT)
+        out, err = client.communicate(timeout=60)
+        assert client.returncode in (0, 1, 4, 6, 7), (client.returncode, out, err)
+        said = json.loads(out)["status"] if client.returncode == 0 else None
+        assert said in SAID[act], (said, out)
+        return said
+    return None
+
+
+def to_the_end(service, path, scenario):
+    """What stands in the way of the end is known for each scenario."""
+    words = ["--restart"] if scenario == "change" else []
+    if scenario == "failure":
+        path.write_bytes(path.read_bytes()[:-len('"open\n')])
+    for _ in range(10):
+        answer = service.ctl("upload", "--wait", *words, path, "--json")
+        if answer.code in (3, 6):
+            break
+        words = ["--restart"] if "error" in answer.json and answer.json["error"] else words
+    tracker = service.status(path)["id"]
+    assert check_exact(service, tracker, True, REFUSED) == "PROCESSED", answer
+    assert service.count("file_reject", tracker) == len(BAD) + len(REFUSED)
+
+
+def one_round(world, dice, tally):
+    """Round n is the n-th pair; then they come again, with other dice."""
+    point, act = PAIRS[(dice.number - 1) % len(PAIRS)]
+    name, _, which = point.partition("/")
+    scenario = SCENARIO.get(point) or MOVES.get(which) or "upload"
+    service = world.service = harness.Service(
+        world.cluster, upload={"chunk_bytes": "4K", "lanes": dice.randint(1, 3)},
+        supervisor={"stop_timeout": "5s"})
+    try:
+        service.start_paused(point, wait=False) if scenario != "life" else service.start()
+        service.environment = {}
+        if scenario == "life":
+            service.environment = service.pause_environment(point)
+        else:
+            service.wait_ready()
+        service.sql.run(CHECK)
+        path = service.people(count=COUNT, bad=BAD)
+        waiting = globals()[scenario](service, path)
+        stopped = service.paused()
+        said = act_on(service, act, path, stopped)
+        send_signal(stopped, signal.SIGCONT)
+        if waiting:
+            waiting.communicate(timeout=60)
+        status = service.ctl("status", path, "--json")
+        if status.code == 0:
+            tracker = status.json["id"]
+            check_exact(service, tracker, scenario not in ("change", "failure"), REFUSED)
+            statuses = [event["to"] for event in service.ok("history", tracker, "--json").objects]
+            assert said is None or said in statuses, (said, statuses)
+        to_the_end(service, path, scenario)
+        tally.note(f"{act} at {name}")
+    except Exception as error:
+        raise AssertionError(f"{point}, {act}: {error}") from error
+    finally:
+        service.remove()
+        world.cluster.drop_database(service.database)
+        world.service = None
+
+
+if __name__ == "__main__":
+    raise SystemExit(main("points", __doc__, World, one_round, len(PAIRS)))
