@@ -46,8 +46,9 @@ static PGconn *resolve(const char *text, const char *keyword)
 }
 
 /* What libpq says that quotes a keyword, or nothing. Other complaints quote what stands where
- * something else should, which may be of a password. */
-static const char *harmless(const char *message)
+ * something else should, which may be of a password; and so may a keyword that it does not know,
+ * where a password with a blank in it is not quoted. */
+static const char *harmless(const char *text, const char *message)
 {
     static const char *const beginnings[] = {
         "invalid connection option",
@@ -57,7 +58,8 @@ static const char *harmless(const char *message)
 
     for (size_t i = 0; message && i < COUNT_OF(beginnings); i++)
         if (strncmp(message, beginnings[i], strlen(beginnings[i])) == 0)
-            return message;
+            return i == 0 && strstr(text, "password") ? "an option that libpq does not know"
+                                                      : message;
     if (message && strncmp(message, "missing \"=\"", 11) == 0)
         return "a word without = behind it";
     return NULL;
@@ -71,7 +73,7 @@ static PQconninfoOption *parse(const char *text, struct error *err)
     PQconninfoOption *given = PQconninfoParse(text, &why);
 
     if (!given) {
-        failure_one_line(reason, sizeof reason, harmless(why) ? harmless(why) : "");
+        failure_one_line(reason, sizeof reason, harmless(text, why) ? harmless(text, why) : "");
         error_set(err, ERR_CONFIG, "the conninfo cannot be read%s%s", reason[0] ? ": " : "",
                   reason);
         error_hint(err, "write keyword=value pairs of libpq (host, port, dbname, user, ...), "
@@ -81,6 +83,52 @@ static PQconninfoOption *parse(const char *text, struct error *err)
     return given;
 }
 
+/* Values that libpq looks at only when it connects. */
+static const char *const integers[] = {
+    "port",
+    "connect_timeout",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_count",
+    "keepalives_interval",
+    "tcp_user_timeout",
+};
+static const char *const session_attrs[] = {"any",     "read-write", "read-only",
+                                            "primary", "standby",    "prefer-standby"};
+
+static bool is_one_of(const char *value, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(value, words[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A value is not quoted: in a URI whose password has a / or @ as it is, it may be of that. */
+static int check_values(const PQconninfoOption *given, struct error *err)
+{
+    const char *attrs = option(given, "target_session_attrs");
+    const char *host = option(given, "host");
+
+    for (size_t i = 0; i < COUNT_OF(integers); i++) {
+        const char *value = option(given, integers[i]);
+        if (!value || !value[strspn(value, "0123456789,- ")])
+            continue;
+        error_set(err, ERR_CONFIG, "the conninfo's %s is not a number", integers[i]);
+        return error_hint(err, "write a number; in a URI, write / and @ of user and password "
+                               "as %%2F and %%40");
+    }
+    if (host && strchr(host, '@')) {
+        error_set(err, ERR_CONFIG, "the conninfo's host has a @ in it");
+        return error_hint(err, "in a URI, write a @ of user or password as %%40");
+    }
+    if (attrs && !is_one_of(attrs, session_attrs, COUNT_OF(session_attrs))) {
+        error_set(err, ERR_CONFIG, "the conninfo's target_session_attrs is none of libpq's");
+        return error_hint(err, "write read-write, primary, or any");
+    }
+    return 0;
+}
+
 int db_conninfo_check(const char *conninfo, struct error *err)
 {
     PQconninfoOption *given = parse(conninfo, err);
@@ -88,7 +136,10 @@ int db_conninfo_check(const char *conninfo, struct error *err)
 
     if (!given)
         return -(int)err->code;
+    int rc = check_values(given, err);
     PQconninfoFree(given);
+    if (rc < 0)
+        return rc;
     PGconn *pg = resolve(conninfo, "target_session_attrs"); /* which libpq checks last */
     failure_one_line(reason, sizeof reason, PQerrorMessage(pg));
     PQfinish(pg);

@@ -24,6 +24,7 @@ static const struct {
     {"40", DB_CONFLICT},                             /* deadlock, serialization failure */
     {"53", DB_EXHAUSTED},                            /* disk full, out of memory */
     {"58", DB_EXHAUSTED},                            /* I/O error */
+    {"22P03", DB_DENIED},                            /* columns of other types than ours */
     {"22", DB_DATA},                                 /* data exceptions */
     {"23", DB_DATA},                                 /* integrity constraints */
     {"P0001", DB_DATA},                              /* RAISE of a trigger */

@@ -104,7 +104,7 @@ static json_t *percent_of(const struct tracker *row)
 static json_t *error_of(const struct tracker *row, const struct upload *live)
 {
     bool waits = live && (live->state == ST_RETRYING || live->state == ST_RELAUNCHING ||
-                          live->state == ST_RECLEARING);
+                          live->state == ST_RECLEARING || live->refused);
 
     if (waits && live->trouble)
         return ipc_error_json(live->trouble);

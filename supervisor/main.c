@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -122,6 +123,17 @@ static void hold_standard_descriptors(void)
         close(fd);
 }
 
+/* Clients and workers take descriptors: as many as are allowed. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int run(struct supervisor *supervisor, const struct arguments *arguments)
 {
     static uv_loop_t loop; /* the process has one */
@@ -181,6 +193,7 @@ int main(int argc, char **argv)
     struct supervisor supervisor = {0};
 
     hold_standard_descriptors();
+    raise_descriptors();
     log_init("uploaderd");
     if (!parse_arguments(argc, argv, &arguments)) {
         fprintf(stderr, "uploaderd: see uploaderd --help\n");

@@ -82,6 +82,8 @@ static void refused(struct upload *upload, const struct db_error *err)
     remember_ending(upload);
     if (!upload->after_fence)
         upload_set_trouble(upload, &err->error);
+    upload->refused = !upload->after_fence;
+    upload->changed = true;
     requests_fail(upload, &err->error);
     upload_timer_start(upload, REFUSED_RETRY_MS, EV_MISSED);
 }
@@ -165,6 +167,7 @@ static void on_moved(void *arg, const struct tracker *tracker, const struct db_e
         missed(upload, err && err->meaning == DB_LOST);
     } else {
         PAUSE_OF("supervisor.moved", move_table[move].event);
+        upload->refused = false;
         upload_set_row(upload, tracker);
         end_stragglers(upload, move);
         requests_mark_durable(upload, move);

@@ -31,6 +31,7 @@ struct upload {
     enum outcome outcome;   /* of the last worker */
     struct identity seen;   /* the file as that worker last saw it; all 0: it did not */
     struct error *trouble;  /* why it waits or ended last; NULL: nothing of the kind */
+    bool refused;           /* the server refused its last statement: the trouble says why */
     enum event after_fence; /* an ending whose move was lost, done again once it is fenced; 0: no */
     enum status prior;      /* before it was queued: MOVE_RETURN's */
     int64_t asked_by;       /* uid of the last command that moved it; -1: the supervisor itself */

@@ -181,6 +181,11 @@ def test_check(new_service):
     ("service=nowhere", 'definition of service "nowhere" not found'),
     ("host=/tmp password=two words", "a word without = behind it"),
     ("host=/tmp password='open words", "unterminated quoted string"),
+    ("host=/tmp password=two words=more", "an option that libpq does not know"),
+    ("postgresql://u:p@words@h/db", "host has a @ in it"),
+    ("postgresql://h:words/x@h/db", "port is not a number"),
+    ("host=/tmp connect_timeout=abc", "connect_timeout is not a number"),
+    ("host=/tmp target_session_attrs=zz", "target_session_attrs is none of libpq's"),
 ])
 def test_check_of_a_conninfo(new_service, conninfo, says):
     service = new_service()

@@ -3,6 +3,7 @@
 
 import fcntl
 import os
+import resource
 import re
 import subprocess
 import time
@@ -111,6 +112,11 @@ def test_rows_that_cannot_be_deleted_are_never_called_gone(service, keeper):
     ("ALTER TABLE uploader.file_data SET UNLOGGED", "file_data is unlogged"),
     ("ALTER TABLE uploader.file_data RENAME TO rows;"
      "CREATE VIEW uploader.file_data AS SELECT * FROM uploader.rows", "file_data is not a table"),
+    ("DROP TABLE uploader.file_data; CREATE TABLE uploader.file_data (file_tracker_id bigint, line_no"
+     " bigint, name text, email text) PARTITION BY HASH (line_no); CREATE TABLE uploader.d0 PARTITION"
+     " OF uploader.file_data FOR VALUES WITH (MODULUS 2, REMAINDER 0); CREATE UNLOGGED TABLE"
+     " uploader.d1 PARTITION OF uploader.file_data FOR VALUES WITH (MODULUS 2, REMAINDER 1)",
+     "has a partition that is unlogged"),
 ])
 def test_a_target_that_cannot_keep_the_promise_is_refused(service, change, says):
     service.sql.run(change)
@@ -279,3 +285,47 @@ def test_what_a_reload_cannot_change_is_said(service, option):
     service.set(**{section: {option: value}})
     service.reload(f"{section}.{option} counts from the next start on")
     service.ok("upload", "--wait", service.people(count=10))
+
+
+def test_many_idle_clients_lock_nobody_out(new_service):
+    """The soft limit of descriptors is raised to the hard one."""
+    service = new_service()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+    try:
+        service.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    idle = [service.raw() for _ in range(200)]
+    path = service.people(count=100)
+    service.ok("upload", "--wait", path)
+    for client in idle:
+        client.close()
+
+
+def test_a_right_that_is_lost_in_the_middle_is_said(cluster, new_service):
+    """What the supervisor itself may not write: nobody knows unless status and wait say it."""
+    service = new_service()
+    database = service.database
+    with cluster.connect(database) as sql:
+        sql.run(f"CREATE ROLE lost_{database} LOGIN")
+        sql.run(f"GRANT CREATE ON DATABASE {database} TO lost_{database}")
+    service.set(database={"conninfo": cluster.conninfo(database, f"lost_{database}")},
+                upload={"chunk_bytes": "4K"})
+    service.start()
+    path, tracker = service.in_the_middle()
+    # the owner of a table may grant itself everything again, so it is another's now
+    service.sql.run("ALTER TABLE uploader.file_event OWNER TO postgres")
+    service.sql.run(f"REVOKE ALL ON uploader.file_event FROM lost_{database}")
+
+    def said():
+        error = service.status(tracker)["error"]
+        return error and error["sqlstate"] == "42501" and error
+
+    assert "file_event" in wait_until(said, "the lost right to be said")["message"]
+    service.sql.run(f"ALTER TABLE uploader.file_event OWNER TO lost_{database}")
+    service.ok("wait", path)
+    assert service.status(path)["error"] is None
+    assert check_exact(service, tracker, True) == "PROCESSED"
+    service.stop()
+    service.sql.run(f"DROP OWNED BY lost_{database} CASCADE; DROP ROLE lost_{database}")
