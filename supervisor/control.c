@@ -26,6 +26,9 @@
 #define QUEUED_SOFT_BYTES ((size_t)256 * 1024)
 #define QUEUED_HARD_BYTES ((size_t)32 * 1024 * 1024)
 
+/* All clients together may leave so much unread. Beyond it those that leave most are closed. */
+#define QUEUED_ALL_BYTES ((size_t)128 * 1024 * 1024)
+
 #define SWEEP_MS 1000
 #define DRAIN_MS 10          /* how often a queue that is too long is looked at */
 #define PARTIAL_MAX_MS 10000 /* for the rest of a frame, with nothing under way */
@@ -164,6 +167,14 @@ static void on_later(uv_timer_t *timer)
 
 /* ---- frames and answers ---- */
 
+static void doom(struct client *client)
+{
+    log_line(LOG_LEVEL_WARNING, 0, "a client does not read its answers, and is closed uid=%lld",
+             (long long)client->uid);
+    client->doomed = true;
+    attend_later(client);
+}
+
 static void deliver(struct client *client, json_t *message)
 {
     bool replaceable = json_is_false(json_object_get(message, "last"));
@@ -174,12 +185,8 @@ static void deliver(struct client *client, json_t *message)
         return;
     }
     ipc_stream_send(client->stream, message);
-    if (queued_bytes(client) > QUEUED_HARD_BYTES) {
-        log_line(LOG_LEVEL_WARNING, 0, "a client does not read its answers, and is closed uid=%lld",
-                 (long long)client->uid);
-        client->doomed = true;
-        attend_later(client);
-    }
+    if (queued_bytes(client) > QUEUED_HARD_BYTES)
+        doom(client);
 }
 
 static void on_answer_to_command(void *arg, json_t *message, bool last)
@@ -349,6 +356,30 @@ static bool is_too_slow(struct client *client, uint64_t now)
     return false;
 }
 
+/* The client that leaves most unread, of those that stay; the sum of all of these in *sum. */
+static struct client *most_unread(const struct control *control, size_t *sum)
+{
+    struct client *most = NULL;
+
+    *sum = 0;
+    for (struct client *client = control->clients; client; client = client->next) {
+        if (client->doomed)
+            continue;
+        *sum += queued_bytes(client);
+        if (!most || queued_bytes(client) > queued_bytes(most))
+            most = client;
+    }
+    return most;
+}
+
+static void close_hoarders(struct control *control)
+{
+    size_t sum;
+
+    for (struct client *most; (most = most_unread(control, &sum)) && sum > QUEUED_ALL_BYTES;)
+        doom(most);
+}
+
 static void on_sweep(uv_timer_t *timer)
 {
     struct control *control = timer->data;
@@ -362,6 +393,7 @@ static void on_sweep(uv_timer_t *timer)
         client->skipped = false;
         requests_refresh(control->supervisor->requests, client);
     }
+    close_hoarders(control);
     if (control->listener && control->listen_again_ms && now >= control->listen_again_ms) {
         control->listen_again_ms = 0;
         uv_poll_start(control->listener, UV_READABLE, on_listener);

@@ -2,6 +2,7 @@
 """What surrounds a supervisor and goes wrong: sessions, locks, rights, schema, socket, shutdown."""
 
 import fcntl
+import json
 import os
 import resource
 import re
@@ -300,6 +301,32 @@ def test_many_idle_clients_lock_nobody_out(new_service):
     path = service.people(count=100)
     service.ok("upload", "--wait", path)
     for client in idle:
+        client.close()
+
+
+def resident_mib(pid):
+    with open(f"/proc/{pid}/status") as status:
+        return next(int(line.split()[1]) // 1024 for line in status if line.startswith("VmRSS"))
+
+
+def test_clients_that_never_read_take_bounded_memory(new_service):
+    """Each leaves a page of rejects unread, some 5 MiB; others are answered all the while."""
+    service = new_service(upload={"max_record": "64K"}).start()
+    bad = b"".join(b"x" * 9000 + b",y,z\n" for _ in range(500))
+    path = service.file("bad.csv", b"name,email\n" + bad)
+    tracker = service.ok("upload", "--wait", "--json", path, code=3).json["id"]
+    request = {"kind": "rejects", "ref": 1, "id": tracker, "limit": 500}
+    clients = []
+    for _ in range(80):
+        client = service.raw()
+        client.sendall(json.dumps(request).encode() + b"\n")
+        clients.append(client)
+        service.ok("ping")
+    wait_until(lambda: "does not read its answers" in service.log_text(), "the first to be closed")
+    service.ok("status", path)
+    if "asan" not in str(BUILD):  # a sanitizer keeps what was freed
+        wait_until(lambda: resident_mib(service.process.pid) < 350, "the memory to be bounded")
+    for client in clients:
         client.close()
 
 
