@@ -161,7 +161,7 @@ indent: packages-check
 .PHONY: campaign
 campaign: packages-build packages-server packages-test
 	@$(TEST_MAKE) programs
-	@for c in chaos; do UPLOADER_BUILD=$(CURDIR)/build/test PYTHONDONTWRITEBYTECODE=1 \
+	@for c in points wire files owners chaos; do UPLOADER_BUILD=$(CURDIR)/build/test PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) tests/crash/$$c.py $(CAMPAIGN) || exit 1; done
 
 model: packages-model

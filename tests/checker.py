@@ -129,10 +129,13 @@ class Expectation:
 
 class Checker:
     """`refused` says which good records the table has to have refused: a set of their lines. When
-    it is None, every reject with an SQLSTATE is believed to be one."""
+    it is None, every reject with an SQLSTATE is believed to be one. `data` are the bytes of the
+    file when they are no longer what lies at its path."""
 
-    def __init__(self, connection, schema="uploader", max_record=1024 * 1024, refused=None):
+    def __init__(self, connection, schema="uploader", max_record=1024 * 1024, refused=None,
+                 data=None):
         self.connection = connection
+        self.data = data
         self.refused = refused
         self.schema = schema
         self.max_record = max_record
@@ -279,11 +282,15 @@ class Checker:
         if before != tracker["status"]:
             self.say(number, f"the last event says {before}, the tracker {tracker['status']}")
 
+    @staticmethod
+    def read(path):
+        with open(path, "rb") as file:
+            return file.read()
+
     def check_file(self, tracker, last, chain, rows, rejects):
         number = tracker["id"]
         try:
-            with open(tracker["path"], "rb") as file:
-                data = file.read()
+            data = self.data if self.data is not None else self.read(tracker["path"])
         except OSError as error:
             self.say(number, f"the file cannot be read: {error}")
             return

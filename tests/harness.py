@@ -403,13 +403,13 @@ def records_of(path):
         return [(i, r[name], r[email]) for i, r in enumerate(records, 1)]
 
 
-def check_exact(service, tracker, with_file=False, refused=None):
+def check_exact(service, tracker, with_file=False, refused=None, data=None):
     """The musts for one tracker, by the checker, in one snapshot; answers its status. With the file
     also that rows and rejects are its records, byte by byte; `refused` are the good records that
-    the table refuses."""
+    the table refuses, `data` the file's bytes when they are not at its path any more."""
     connection = psycopg2.connect(service.cluster.conninfo(service.database))
     try:
-        wrong = checker.Checker(connection, refused=refused).check({tracker}, with_file)
+        wrong = checker.Checker(connection, refused=refused, data=data).check({tracker}, with_file)
     finally:
         connection.close()
     assert not wrong, "\n".join(wrong[:20])

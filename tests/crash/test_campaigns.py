@@ -12,9 +12,17 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import campaign  # noqa: E402
 import chaos  # noqa: E402
+import files  # noqa: E402
+import owners  # noqa: E402
+import points  # noqa: E402
+import wire  # noqa: E402
 
 CAMPAIGNS = {  # module: rounds of its sample, and what must have hit at least so often in it
     chaos: (100, {"kill worker": 10, "kill supervisor": 1, "command stop": 5, "command kill": 3}),
+    files: (90, {"truncate": 1, "replace between": 1}),
+    owners: (20, {"freeze": 5}),
+    points: (len(points.PAIRS), {}),
+    wire: (120, {"zombie, to the worker": 5, "silence stop, to the worker": 5}),
 }
 
 

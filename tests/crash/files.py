@@ -1,0 +1,142 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: PostgreSQL
+"""The file is appended to, truncated, replaced, rewritten in place, removed or closed to readers,
+at a random instant while it is read, or between a kill and its resume.
+
+What is in is always a part of the file that was there before, and is never mixed with another: a
+change is refused with its reason. Then the file comes back, or a new one takes its place, and the
+upload goes on to its end."""
+
+import os
+import time
+
+from campaign import harness, main
+from harness import check_exact, wait_until
+
+# what the upload may end with after such a change; PROCESSED: it came after all was read
+ERRORS = {"file_unstable", "file_changed", "file_missing", "file_access", "file_empty", "file_read",
+          "file_quote", "file_header", "file_kind"}
+
+
+class World:
+    def __init__(self):
+        self.cluster = harness.Cluster("fsync=off", "max_connections=200")
+        self.service = None
+        self.rounds = 0
+
+    def renew(self, dice):
+        if self.rounds % 20 == 0:
+            self.leave()
+            self.service = harness.Service(
+                self.cluster, upload={"chunk_bytes": "4K", "lanes": dice.randint(1, 3)}).start()
+        self.rounds += 1
+        return self.service
+
+    def leave(self):
+        if self.service:
+            self.service.remove()
+            self.cluster.drop_database(self.service.database)
+            self.service = None
+
+    def service_log(self):
+        return self.service.log_text()[-6000:] if self.service else ""
+
+    def end(self):
+        if self.service:
+            self.service.remove()
+        self.cluster.remove()
+
+
+# ---- changes: each takes the path, the bytes that are there, and dice ----
+
+
+def append(path, _, dice):
+    with open(path, "ab") as file:
+        file.write(b"more,more\n" * dice.randint(1, 500))
+
+
+def truncate(path, data, dice):
+    os.truncate(path, dice.randint(0, len(data) - 1))
+
+
+def rewrite(path, data, dice):
+    """Some bytes in place, the size as it was."""
+    at = dice.randint(0, len(data) - 20)
+    with open(path, "r+b") as file:
+        file.seek(at)
+        file.write(b"x" * 10)
+
+
+def replace(path, data, dice):
+    """Another file takes its place in one step, as a careful writer does it."""
+    other = path.with_suffix(".new")
+    other.write_bytes(data.replace(b"Person", dice.choice([b"PERSON", b"P"])))
+    other.chmod(0o644)
+    other.rename(path)
+
+
+def remove(path, *_):
+    path.unlink()
+
+
+def close(path, *_):
+    path.chmod(0)
+
+
+CHANGES = [append, truncate, rewrite, replace, remove, close]
+
+
+def look(service, tracker, before, after):
+    """Whatever is in is of the file that was there before; or all of it is of the other one, which
+    was there when the worker came. Answers that file's bytes."""
+    error = service.status(tracker)["error"]
+    assert error is None or error["code"] in ERRORS, error
+    try:
+        check_exact(service, tracker, True, data=before)
+        return before
+    except AssertionError:
+        assert after is not None
+        check_exact(service, tracker, True, data=after)
+        return after
+
+
+def one_round(world, dice, tally):
+    service = world.renew(dice)
+    path = service.people(f"f{dice.number}.csv", dice.randint(4000, 16000), bad={7, 900})
+    data = path.read_bytes()
+    between = dice.random() < 0.4
+    change = dice.choice(CHANGES)
+    tracker = service.ok("upload", path, "--json").json["id"]
+    time.sleep(dice.random() ** 2 * 0.1)
+    if between:
+        between = service.ctl("kill", path).code == 0
+    hit = service.status(tracker)["status"] in ("PROCESSING", "KILLED")
+    change(path, data, dice)
+    after = path.read_bytes() if change not in (remove, close) else None
+    if between:
+        service.ctl("upload", path)
+    row = wait_until(lambda: ended(service, tracker), "the upload to end")
+    tally.note(f"{change.__name__}{' between' if between else ''}", hit)
+    data = look(service, tracker, data, after)
+    finish(service, path, tracker, data, row)
+
+
+def ended(service, tracker):
+    row = service.status(tracker)
+    return row if row["status"] in ("PROCESSED", "FAILED", "KILLED") and row["phase"] in (
+        "ended", "killed", "failed", "processed", "interrupted") else None
+
+
+def finish(service, path, tracker, data, row):
+    """The file comes back as it was, and the upload goes on from where it is; or it was in."""
+    path.unlink(missing_ok=True)
+    path.write_bytes(data)
+    path.chmod(0o644)
+    if row["status"] != "PROCESSED":
+        answer = service.ctl("upload", "--wait", path, "--json")
+        assert answer.code in (0, 3), answer
+    assert check_exact(service, tracker, True) == "PROCESSED"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main("files", __doc__, World, one_round, 1200))
