@@ -48,7 +48,7 @@ parts = $(foreach part,$(1),$(call objects,$(part)))
 not_main = $(filter-out %/main.o,$(1))
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-TEST_TOOLS := $(BUILD)/tests/csvdump
+TEST_TOOLS := $(BUILD)/tests/csvdump $(BUILD)/tests/nth
 
 .PHONY: all
 all: packages-build
@@ -93,6 +93,10 @@ $(BUILD)/tests/csvdump: $(BUILD)/obj/tests/csv/csvdump.o $(call parts,csv base)
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(shell pkg-config --libs jansson libxxhash) -lcsv
+$(BUILD)/tests/nth: tests/crash/nth.c
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $<
 $(BUILD)/print-docs: $(BUILD)/obj/docs/print.o $(LIBRARY)
 	@echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(all_libs)
@@ -160,8 +164,8 @@ indent: packages-check
 
 .PHONY: campaign
 campaign: packages-build packages-server packages-test
-	@$(TEST_MAKE) programs
-	@for c in points wire files owners chaos; do UPLOADER_BUILD=$(CURDIR)/build/test PYTHONDONTWRITEBYTECODE=1 \
+	@$(TEST_MAKE) programs $(subst $(BUILD),build/test,$(TEST_TOOLS))
+	@for c in points syscalls wire files owners chaos; do UPLOADER_BUILD=$(CURDIR)/build/test PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) tests/crash/$$c.py $(CAMPAIGN) || exit 1; done
 
 model: packages-model

@@ -154,6 +154,7 @@ class Service:
         if name:
             self.options["supervisor"]["name"] = name
         self.set(**options)
+        self.program = [BUILD / "uploaderd"]
         self.process = None
         self._sql = None
 
@@ -185,7 +186,7 @@ class Service:
     def start(self, wait=True, environment=None, arguments=()):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [BUILD / "uploaderd", "--config", self.config, *arguments],
+                [*self.program, "--config", self.config, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if arguments else log,
                 stderr=log,
