@@ -44,6 +44,7 @@ def points_of_source():
 
 POINTS = points_of_source()
 PAIRS = [(point, act) for point in POINTS for act in ACTS]
+STRIDE = 7  # a part of the rounds is spread over all of them
 
 
 class World:
@@ -170,8 +171,8 @@ def to_the_end(service, path, scenario):
 
 
 def one_round(world, dice, tally):
-    """Round n is the n-th pair; then they come again, with other dice."""
-    point, act = PAIRS[(dice.number - 1) % len(PAIRS)]
+    """Each round is another pair, until all were there; then they come again, with other dice."""
+    point, act = PAIRS[(dice.number - 1) * STRIDE % len(PAIRS)]
     name, _, which = point.partition("/")
     scenario = SCENARIO.get(point) or MOVES.get(which) or "upload"
     service = world.service = harness.Service(
