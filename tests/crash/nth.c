@@ -33,7 +33,8 @@ static int is_entry(pid_t thread)
            info.op == PTRACE_SYSCALL_INFO_ENTRY;
 }
 
-/* Lets a stopped thread go on, with the signal that it stopped for, unless that was the tracer's. */
+/* Lets a stopped thread go on, with the signal that it stopped for, unless that was the tracer's.
+ */
 static void go_on(pid_t thread, int status)
 {
     int event = status >> 16;
