@@ -101,9 +101,12 @@ def crash(service, path):
 
 
 def trouble(service, path):
+    """The server is away when the worker's loss of it is to be recorded."""
     in_the_middle(service, path)
-    service.sql.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE application_name LIKE 'uploader/%%'")
+    service.sql.close()
+    service.cluster.crash()
+    time.sleep(0.3)
+    service.cluster.start()
 
 
 def failure(service, path):
