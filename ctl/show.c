@@ -127,6 +127,10 @@ void show_upload(const json_t *upload)
     line("updated", number);
     line_of("owner", upload, "owner");
     show_error(upload);
+    if (ipc_text(upload, "retry_at")) {
+        time_of(number, upload, "retry_at");
+        line("next try", number);
+    }
     line("next", ipc_text(upload, "next") ? text_of(upload, "next") : "nothing is to be done");
 }
 

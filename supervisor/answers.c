@@ -7,8 +7,10 @@
 #include "supervisor/refusals.h"
 #include "supervisor/supervisor.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const char base64_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -101,14 +103,37 @@ static json_t *percent_of(const struct tracker *row)
     return json_real(percent > 100.0 ? 100.0 : percent);
 }
 
+/* Is it between two tries, because of its trouble? */
+static bool waits_to_retry(const struct upload *live)
+{
+    return live && (live->state == ST_RETRYING || live->state == ST_RELAUNCHING ||
+                    live->state == ST_RECLEARING || live->refused);
+}
+
 static json_t *error_of(const struct tracker *row, const struct upload *live)
 {
-    bool waits = live && (live->state == ST_RETRYING || live->state == ST_RELAUNCHING ||
-                          live->state == ST_RECLEARING || live->refused);
-
-    if (waits && live->trouble)
+    if (waits_to_retry(live) && live->trouble)
         return ipc_error_json(live->trouble);
     return ipc_error_json(&row->error);
+}
+
+/* When the next try is due; RFC 3339 in UTC, to the millisecond. */
+static json_t *retry_at_of(const struct upload *live)
+{
+    struct timespec now;
+    struct tm parts;
+    char text[48];
+
+    if (!waits_to_retry(live) || !live->timer)
+        return json_null();
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 +
+                 (int64_t)uv_timer_get_due_in(live->timer);
+    time_t seconds = (time_t)(ms / 1000);
+    gmtime_r(&seconds, &parts);
+    size_t used = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(text + used, sizeof text - used, ".%03dZ", (int)(ms % 1000));
+    return json_string(text);
 }
 
 json_t *answer_upload(const struct supervisor *supervisor, const struct tracker *row,
@@ -118,7 +143,7 @@ json_t *answer_upload(const struct supervisor *supervisor, const struct tracker 
 
     /* an ended status is in a row only together with the recovery point read after its fence */
     return json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:s, s:o, "
-                     "s:s, s:s}",
+                     "s:o, s:s, s:s}",
                      "id", (json_int_t)row->id, "path", row->path, "profile", row->profile,
                      "status", status_name(row->status), "phase", phase_of(supervisor, row, live),
                      "rows", (json_int_t)row->rows, "rejects", (json_int_t)row->rejects, "line",
@@ -126,8 +151,8 @@ json_t *answer_upload(const struct supervisor *supervisor, const struct tracker 
                      row->identity.size > 0 ? json_integer(row->identity.size) : json_null(),
                      "percent", percent_of(row), "rate", rate > 0 ? json_real(rate) : json_null(),
                      "error", error_of(row, live), "owner", row->owner, "next",
-                     next_step(supervisor, row), "created_at", row->created_at, "updated_at",
-                     row->updated_at);
+                     next_step(supervisor, row), "retry_at", retry_at_of(live), "created_at",
+                     row->created_at, "updated_at", row->updated_at);
 }
 
 json_t *answer_event(const struct tracker_event *event)

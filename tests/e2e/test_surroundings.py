@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
 """What surrounds a supervisor and goes wrong: sessions, locks, rights, schema, socket, shutdown."""
 
+import datetime
 import fcntl
 import json
 import os
@@ -346,13 +347,19 @@ def test_a_right_that_is_lost_in_the_middle_is_said(cluster, new_service):
     service.sql.run(f"REVOKE ALL ON uploader.file_event FROM lost_{database}")
 
     def said():
-        error = service.status(tracker)["error"]
-        return error and error["sqlstate"] == "42501" and error
+        upload = service.status(tracker)
+        error = upload["error"]
+        return error and error["sqlstate"] == "42501" and upload["retry_at"] and upload
 
-    assert "file_event" in wait_until(said, "the lost right to be said")["message"]
+    upload = wait_until(said, "the lost right to be said")
+    assert "file_event" in upload["error"]["message"]
+    due = datetime.datetime.fromisoformat(upload["retry_at"]).timestamp()
+    assert abs(due - time.time()) < 60
+    wait_until(lambda: "next try" in service.ok("status", tracker).out, "the next try to be shown")
     service.sql.run(f"ALTER TABLE uploader.file_event OWNER TO lost_{database}")
     service.ok("wait", path)
-    assert service.status(path)["error"] is None
+    upload = service.status(path)
+    assert (upload["error"], upload["retry_at"]) == (None, None)
     assert check_exact(service, tracker, True) == "PROCESSED"
     service.stop()
     service.sql.run(f"DROP OWNED BY lost_{database} CASCADE; DROP ROLE lost_{database}")
