@@ -35,6 +35,44 @@ class Tally:
                          for what in sorted(self.tried))
 
 
+class World:
+    """A server of its own, and the services of a round: the first has made their database."""
+
+    def __init__(self):
+        self.cluster = harness.Cluster("fsync=off", "max_connections=200")
+        self.services = []
+
+    @property
+    def service(self):
+        return self.services[0] if self.services else None
+
+    def begin(self, **options):
+        """A new service with a new database, in place of those before; not started."""
+        self.leave()
+        self.services = [harness.Service(self.cluster, **options)]
+        return self.service
+
+    def leave(self):
+        """The services end and their database goes; the server is there."""
+        database = self.service and self.service.database
+        self.stop()
+        if database:
+            self.cluster.drop_database(database)
+
+    def stop(self):
+        for service in reversed(self.services):
+            service.remove()
+        self.services = []
+
+    def service_log(self):
+        return "\n".join(service.log_text()[-6000:] for service in self.services)
+
+    def end(self):
+        """Whatever has happened to the server."""
+        self.stop()
+        self.cluster.remove()
+
+
 class Failure(AssertionError):
     """A round that failed; its text says how to repeat it."""
 
@@ -83,4 +121,4 @@ def main(name, doc, make_world, one_round, rounds):
     return 0
 
 
-__all__ = ["Failure", "Tally", "dice_of", "harness", "main", "run"]
+__all__ = ["Failure", "Tally", "World", "dice_of", "harness", "main", "run"]

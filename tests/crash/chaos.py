@@ -12,6 +12,7 @@ import os
 import signal
 import time
 
+import campaign
 import psycopg2
 from campaign import harness, main
 from harness import check_exact, children, send_signal, wait_until
@@ -35,44 +36,24 @@ TABLES = {
 }
 
 
-class World:
-    """A server of its own, and a service with a database that is made anew from time to time."""
-
+class World(campaign.World):
     def __init__(self):
-        self.cluster = harness.Cluster("fsync=off", "max_connections=200")
-        self.service = None
+        super().__init__()
         self.table = None
         self.refused = {}  # path: lines that the table refuses
         self.rounds = 0
         self.names = itertools.count(1)
 
     def renew(self, dice):
-        """The service for a round."""
+        """The service for a round; its database is made anew from time to time."""
         if self.rounds % ROUNDS_OF_A_DATABASE == 0:
-            self.leave()
-            self.service = harness.Service(
-                self.cluster, upload={"chunk_bytes": "4K", "lanes": dice.randint(1, 4)},
-                supervisor={"retry_limit": 1000, "log_level": "info"})
-            self.service.start()
+            service = self.begin(upload={"chunk_bytes": "4K", "lanes": dice.randint(1, 4)},
+                                 supervisor={"retry_limit": 1000, "log_level": "info"}).start()
             self.table = dice.choice(list(TABLES))
             if TABLES[self.table]:
-                self.service.sql.run(TABLES[self.table])
+                service.sql.run(TABLES[self.table])
         self.rounds += 1
         return self.service
-
-    def leave(self):
-        if self.service:
-            self.service.remove()
-            self.cluster.drop_database(self.service.database)
-            self.service = None
-
-    def service_log(self):
-        return self.service.log_text()[-6000:] if self.service else ""
-
-    def end(self):
-        if self.service:
-            self.service.remove()
-        self.cluster.remove()
 
 
 # ---- what dies: each answers whether it came at an instant that counts ----

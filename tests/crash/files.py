@@ -10,7 +10,8 @@ upload goes on to its end."""
 import os
 import time
 
-from campaign import harness, main
+import campaign
+from campaign import main
 from harness import check_exact, wait_until
 
 # what the upload may end with after such a change; PROCESSED: it came after all was read
@@ -18,33 +19,14 @@ ERRORS = {"file_unstable", "file_changed", "file_missing", "file_access", "file_
           "file_quote", "file_header", "file_kind"}
 
 
-class World:
-    def __init__(self):
-        self.cluster = harness.Cluster("fsync=off", "max_connections=200")
-        self.service = None
-        self.rounds = 0
+class World(campaign.World):
+    rounds = 0
 
     def renew(self, dice):
         if self.rounds % 20 == 0:
-            self.leave()
-            self.service = harness.Service(
-                self.cluster, upload={"chunk_bytes": "4K", "lanes": dice.randint(1, 3)}).start()
+            self.begin(upload={"chunk_bytes": "4K", "lanes": dice.randint(1, 3)}).start()
         self.rounds += 1
         return self.service
-
-    def leave(self):
-        if self.service:
-            self.service.remove()
-            self.cluster.drop_database(self.service.database)
-            self.service = None
-
-    def service_log(self):
-        return self.service.log_text()[-6000:] if self.service else ""
-
-    def end(self):
-        if self.service:
-            self.service.remove()
-        self.cluster.remove()
 
 
 # ---- changes: each takes the path, the bytes that are there, and dice ----

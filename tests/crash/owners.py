@@ -7,6 +7,7 @@ goes on later as if nothing had been."""
 import signal
 import time
 
+import campaign
 from campaign import harness, main
 from harness import check_exact, send_signal
 
@@ -14,38 +15,20 @@ COMMANDS = [("upload",), ("upload",), ("kill",), ("stop",), ("upload", "--restar
 ALLOWED = {0, 3, 5, 6, 8}
 
 
-class World:
-    def __init__(self):
-        self.cluster = harness.Cluster("fsync=off", "max_connections=200")
-        self.services = []
+class World(campaign.World):
+    frozen = None
 
     def renew(self, dice):
-        self.leave()
         options = {"upload": {"chunk_bytes": "4K", "lanes": dice.randint(1, 3)},
                    "supervisor": {"retry_limit": 1000, "stop_timeout": "2s"}}
-        first = harness.Service(self.cluster, name="first", **options)
+        first = self.begin(name="first", **options)
         second = harness.Service(self.cluster, first.database, folder=first.folder, name="second",
                                  **options)
-        self.services = [first, second]
+        self.services.append(second)
         self.frozen = None
         for service in self.services:
             service.start()
         return self.services
-
-    def leave(self):
-        for service in reversed(self.services):
-            service.remove()
-        if self.services:
-            self.cluster.drop_database(self.services[0].database)
-        self.services = []
-
-    def service_log(self):
-        return "\n".join(service.log_text()[-4000:] for service in self.services)
-
-    def end(self):
-        for service in reversed(self.services):
-            service.remove()
-        self.cluster.remove()
 
 
 def freeze(world, service):

@@ -11,7 +11,7 @@ import re
 import signal
 import time
 
-from campaign import harness, main
+from campaign import World, main
 from harness import ROOT, alive, check_exact, send_signal, wait_until
 
 COUNT = 6000
@@ -45,20 +45,6 @@ def points_of_source():
 POINTS = points_of_source()
 PAIRS = [(point, act) for point in POINTS for act in ACTS]
 STRIDE = 7  # a part of the rounds is spread over all of them
-
-
-class World:
-    def __init__(self):
-        self.cluster = harness.Cluster("fsync=off", "max_connections=200")
-        self.service = None
-
-    def service_log(self):
-        return self.service.log_text()[-6000:] if self.service else ""
-
-    def end(self):
-        if self.service:
-            self.service.remove()
-        self.cluster.remove()
 
 
 # ---- scenarios: each leads to the point; a client that it leaves behind is answered ----
@@ -178,9 +164,8 @@ def one_round(world, dice, tally):
     point, act = PAIRS[(dice.number - 1) * STRIDE % len(PAIRS)]
     name, _, which = point.partition("/")
     scenario = SCENARIO.get(point) or MOVES.get(which) or "upload"
-    service = world.service = harness.Service(
-        world.cluster, upload={"chunk_bytes": "4K", "lanes": dice.randint(1, 3)},
-        supervisor={"stop_timeout": "5s"})
+    service = world.begin(upload={"chunk_bytes": "4K", "lanes": dice.randint(1, 3)},
+                          supervisor={"stop_timeout": "5s"})
     try:
         service.start_paused(point, wait=False) if scenario != "life" else service.start()
         service.environment = {}
@@ -206,10 +191,6 @@ def one_round(world, dice, tally):
         tally.note(f"{act} at {name}")
     except Exception as error:
         raise AssertionError(f"{point}, {act}: {error}") from error
-    finally:
-        service.remove()
-        world.cluster.drop_database(service.database)
-        world.service = None
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import shutil
 import signal
 import sys
 
-from campaign import harness, main
+import campaign
+from campaign import main
 from harness import BUILD, check_exact, wait_until
 
 COUNT = 330  # three chunks
@@ -27,27 +28,24 @@ TABLE = """
 NTH = BUILD / "tests/nth"
 
 
-class World:
+class World(campaign.World):
     every = 1
 
     def __init__(self):
-        self.cluster = harness.Cluster("fsync=off", "max_connections=200")
-        self.service = None
+        super().__init__()
         self.places = []
         self.count = 0
         for victim in ("worker", "supervisor"):
             for scenario in (upload, stop, resume):
-                self.begin(victim, 0)
+                self.prepare(victim, 0)
                 scenario(self.service)
                 self.rest()
-                self.leave()
                 self.places += [(victim, scenario, n) for n in range(1, self.count + 1)]
         print(f"{len(self.places)} calls", flush=True)
 
-    def begin(self, victim, number):
+    def prepare(self, victim, number):
         """A service of which the victim is killed at that call, once, when it is armed."""
-        self.service = service = harness.Service(
-            self.cluster, upload={"chunk_bytes": "4K", "lanes": 1})
+        service = self.begin(upload={"chunk_bytes": "4K", "lanes": 1})
         self.counted = service.folder / "count"
         bin_folder = service.folder / "bin"
         bin_folder.mkdir()
@@ -71,20 +69,6 @@ class World:
         self.service.stop()
         wait_until(lambda: self.counted.read_text().endswith("\n"), "the count")
         self.count = int(self.counted.read_text())
-
-    def leave(self):
-        if self.service:
-            self.service.remove()
-            self.cluster.drop_database(self.service.database)
-            self.service = None
-
-    def service_log(self):
-        return self.service.log_text()[-6000:] if self.service else ""
-
-    def end(self):
-        if self.service:
-            self.service.remove()
-        self.cluster.remove()
 
 
 def lives(service):
@@ -134,7 +118,7 @@ def resume(service):
 def one_round(world, dice, tally):
     """Round n is the n-th place."""
     victim, scenario, number = world.places[(dice.number - 1) * world.every % len(world.places)]
-    world.begin(victim, number)
+    world.prepare(victim, number)
     service = world.service
     path = service.files / "people.csv"
     if victim == "worker" or lives(service):
@@ -162,7 +146,6 @@ def one_round(world, dice, tally):
     assert answer.code in (3, 6), (victim, scenario.__name__, number, answer)
     tracker = service.status(path)["id"]
     assert check_exact(service, tracker, True, REFUSED) == "PROCESSED"
-    world.leave()
 
 
 def every_of_arguments():

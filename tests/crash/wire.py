@@ -15,7 +15,8 @@ import sys
 import threading
 import time
 
-from campaign import harness, main
+import campaign
+from campaign import main
 from harness import check_exact, wait_until
 
 COUNT = 330  # three chunks
@@ -124,18 +125,17 @@ def boundaries(data, startup):
     return found
 
 
-class World:
+class World(campaign.World):
     every_byte = False
 
     def __init__(self):
-        self.cluster = harness.Cluster("fsync=off", "max_connections=200")
+        super().__init__()
         self.proxy = Proxy(self.cluster)
-        self.service = None
         self.record()
 
     def renew(self):
-        self.leave()
-        self.service = harness.Service(self.cluster, upload={"chunk_bytes": "4K", "lanes": 1})
+        self.proxy.end_zombies()
+        self.begin(upload={"chunk_bytes": "4K", "lanes": 1})
         conninfo = self.cluster.conninfo(self.service.database)
         self.service.set(database={
             "conninfo": conninfo.replace(self.cluster.folder, self.proxy.folder)})
@@ -156,21 +156,9 @@ class World:
             all_of_them = range(1, len(seen[direction])) if self.every_byte else sorted(near)
             self.places += [(direction, at) for at in all_of_them if 0 < at < len(seen[direction])]
 
-    def leave(self):
-        self.proxy.end_zombies()
-        if self.service:
-            self.service.remove()
-            self.cluster.drop_database(self.service.database)
-            self.service = None
-
-    def service_log(self):
-        return self.service.log_text()[-6000:] if self.service else ""
-
     def end(self):
-        if self.service:
-            self.service.remove()
+        super().end()
         self.proxy.close()
-        self.cluster.remove()
 
 
 def one_round(world, dice, tally):

@@ -44,6 +44,7 @@ def filled(cluster):
     wait_until(lambda: service.status("big.csv")["rows"] > 0, "the first rows")
     service.ok("kill", "big.csv")
     service.ok("upload", service.people("stopped.csv", 100), "--wait")
+    service.ok("upload", service.people("gone.csv", 100), "--wait")
     yield service
     service.remove()
 
@@ -52,7 +53,8 @@ def filled(cluster):
     ("status good.csv", "upload"), ("status some.csv", "upload"), ("status big.csv", "upload"),
     ("list", "upload"), ("list --status KILLED", "upload"), ("list --limit 1", "upload"),
     ("history big.csv", "event"), ("rejects some.csv", "reject"), ("ping", "pong"),
-    ("version", "version"), ("kill big.csv", "upload"),
+    ("version", "version"), ("kill big.csv", "upload"), ("verify some.csv", "upload"),
+    ("verify some.csv good.csv", "upload"), ("forget gone.csv", "upload"),
 ])
 def test_json(filled, command, definition):
     answer = filled.ok(*command.split(), "--json")
@@ -66,7 +68,8 @@ def test_json(filled, command, definition):
 @pytest.mark.parametrize("command, code", [
     ("upload good.csv", 6), ("stop good.csv", 6), ("kill none.csv", 4), ("upload none.csv", 1),
     ("upload good.csv --profile none", 2), ("nonsense", 2), ("upload", 2), ("list --limit x", 2),
-    ("upload --nonsense x", 2), ("status", 2), ("wait big.csv --timeout never", 2),
+    ("upload --nonsense x", 2), ("rejects --csv --json some.csv", 2), ("forget none.csv", 4),
+    ("verify none.csv", 4), ("forget", 2), ("status", 2), ("wait big.csv --timeout never", 2),
 ])
 def test_json_errors(filled, command, code):
     answer = filled.ctl(*command.split(), "--json")
