@@ -63,10 +63,17 @@ void transfer_close(struct transfer *t)
 
 static void end(struct transfer *t, const struct db_error *err)
 {
+    struct db_error meant;
+
     if (t->answered || t->closed)
         return;
     t->answered = true;
     uv_timer_stop(&t->timer);
+    if (err && err->meaning == DB_FENCED) { /* no gate is passed here: a trigger said it */
+        meant = *err;
+        meant.meaning = DB_DATA;
+        err = &meant;
+    }
     t->answer(t->arg, err);
 }
 

@@ -21,6 +21,12 @@ DDL = {
             $$ BEGIN {RAISE} RETURN NEW; END $$;
         CREATE TRIGGER refuse BEFORE INSERT ON uploader.file_data
             FOR EACH ROW EXECUTE FUNCTION refuse()"""),
+    "the code of a fence": ("UP001", "mine", """
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF NEW.email ~ '700@' THEN RAISE EXCEPTION 'mine' USING ERRCODE = 'UP001'; END IF;
+            RETURN NEW; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON uploader.file_data
+            FOR EACH ROW EXECUTE FUNCTION refuse()"""),
     "deferred": ("P0001", "no person", f"""
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN {RAISE} RETURN NULL; END $$;
