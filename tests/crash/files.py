@@ -89,6 +89,8 @@ def one_round(world, dice, tally):
     between = dice.random() < 0.4
     change = dice.choice(CHANGES)
     tracker = service.ok("upload", path, "--json").json["id"]
+    if between:  # with something in, which the resume has to compare
+        wait_until(lambda: service.status(tracker)["rows"] > 0, "the first rows")
     time.sleep(dice.random() ** 2 * 0.1)
     if between:
         between = service.ctl("kill", path).code == 0
