@@ -66,6 +66,8 @@ enum exit_code {
     X(ERR_RETRY_LIMIT, "retry_limit", EXIT_FAILED, "tried retry_limit times without progress")     \
     X(ERR_NOT_FOUND, "not_found", EXIT_NOT_FOUND, "no such upload")                                \
     X(ERR_ALREADY_UPLOADED, "already_uploaded", EXIT_REFUSED, "this file is in already")           \
+    X(ERR_DUPLICATE, "duplicate", EXIT_REFUSED,                                                    \
+      "another upload has these bytes, under way or in part (duplicates = content)")               \
     X(ERR_GROWN, "grown", EXIT_REFUSED, "the file's beginning is in already")                      \
     X(ERR_STOP_UNDER_WAY, "stop_under_way", EXIT_REFUSED, "a stop of this upload is under way")    \
     X(ERR_NOT_RUNNING, "not_running", EXIT_REFUSED, "the upload does not run")                     \

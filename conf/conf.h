@@ -26,6 +26,18 @@ struct conf_batch {
     char *profile; /* a profile that there is */
 };
 
+/* What is refused as uploaded already. X(NAME, word) */
+#define DUPLICATES(X)                                                                              \
+    X(DUPLICATES_PATH, "path")       /* the bytes, or the beginning, of the path's last upload */  \
+    X(DUPLICATES_CONTENT, "content") /* also the bytes of any other upload of the profile */       \
+    X(DUPLICATES_ALLOW, "allow")     /* nothing */
+
+enum duplicates {
+#define X(name, word) name,
+    DUPLICATES(X)
+#undef X
+};
+
 struct conf {
     /* [database] */
     char *conninfo; /* may hold a password: never logged */
@@ -46,6 +58,7 @@ struct conf {
     int64_t lanes;
     int64_t reject_limit;
     int64_t max_record; /* bytes */
+    enum duplicates duplicates;
     /* [profile NAME]: contacts is always among them */
     struct profile *profiles;
     size_t profile_count;

@@ -61,6 +61,12 @@ const struct option options[] = {
      IN_CONF(max_record),
      .help = "Longest record. A longer one is rejected; one whose quote stays "
              "open for as long fails the upload."},
+    {SECTION_UPLOAD, "duplicates", OPTION_DUPLICATES, "path", IN_CONF(duplicates),
+     .help =
+         "What is refused as uploaded already. path: the bytes, or the beginning, of the upload "
+         "before of this path. content: also the bytes of an upload of any path under the same "
+         "profile, for which each new file is read twice. allow: nothing. --again overrides "
+         "it; a batch never uploads again what is as it was."},
 
     {SECTION_PROFILE, "columns", OPTION_COLUMNS, "name, email", IN_PROFILE(columns),
      .help = "Columns of the file that become name and email, in this order: their names in the "

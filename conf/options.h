@@ -28,20 +28,21 @@ enum option_section {
 
 /* How a value is written, and what it is stored as. */
 enum option_type {
-    OPTION_TEXT,     /* char *, NULL when empty */
-    OPTION_CONNINFO, /* char *, never NULL */
-    OPTION_SCHEMA,   /* char * */
-    OPTION_PATH,     /* char * */
-    OPTION_PROFILE,  /* char *: the name of a profile */
-    OPTION_NUMBER,   /* int64_t */
-    OPTION_SIZE,     /* int64_t, bytes */
-    OPTION_TIME,     /* int64_t, milliseconds */
-    OPTION_FLAG,     /* bool: one of two words */
-    OPTION_LEVEL,    /* enum log_level */
-    OPTION_CHAR,     /* char */
-    OPTION_FOLDERS,  /* char **, and a size_t for their count */
-    OPTION_PATTERNS, /* char **, and a size_t for their count */
-    OPTION_COLUMNS   /* char *[PROFILE_COLUMNS] */
+    OPTION_TEXT,       /* char *, NULL when empty */
+    OPTION_CONNINFO,   /* char *, never NULL */
+    OPTION_SCHEMA,     /* char * */
+    OPTION_PATH,       /* char * */
+    OPTION_PROFILE,    /* char *: the name of a profile */
+    OPTION_NUMBER,     /* int64_t */
+    OPTION_SIZE,       /* int64_t, bytes */
+    OPTION_TIME,       /* int64_t, milliseconds */
+    OPTION_FLAG,       /* bool: one of two words */
+    OPTION_LEVEL,      /* enum log_level */
+    OPTION_DUPLICATES, /* enum duplicates */
+    OPTION_CHAR,       /* char */
+    OPTION_FOLDERS,    /* char **, and a size_t for their count */
+    OPTION_PATTERNS,   /* char **, and a size_t for their count */
+    OPTION_COLUMNS     /* char *[PROFILE_COLUMNS] */
 };
 
 struct option {

@@ -7,6 +7,7 @@
 #include "base/profile.h"
 #include "base/text.h"
 #include "conf/columns.h"
+#include "conf/conf.h"
 #include "conf/paths.h"
 #include "conf/units.h"
 
@@ -111,6 +112,18 @@ static int store_level(struct storing *s)
     LOG_LEVELS(X)
 #undef X
     return refuse_text(s, "not a level");
+}
+
+static int store_duplicates(struct storing *s)
+{
+#define X(name, word)                                                                              \
+    if (strcmp(s->text, word) == 0) {                                                              \
+        *(enum duplicates *)field(s) = name;                                                       \
+        return 0;                                                                                  \
+    }
+    DUPLICATES(X)
+#undef X
+    return refuse_text(s, "none of the three");
 }
 
 static int store_char(struct storing *s)
@@ -256,13 +269,21 @@ static const struct {
     int (*store)(struct storing *s);
     bool many; /* takes more lines than one */
 } types[] = {
-    [OPTION_TEXT] = {store_text, false},        [OPTION_CONNINFO] = {store_conninfo, true},
-    [OPTION_SCHEMA] = {store_schema, false},    [OPTION_PATH] = {store_path, false},
-    [OPTION_PROFILE] = {store_profile, false},  [OPTION_NUMBER] = {store_number, false},
-    [OPTION_SIZE] = {store_size, false},        [OPTION_TIME] = {store_time, false},
-    [OPTION_FLAG] = {store_flag, false},        [OPTION_LEVEL] = {store_level, false},
-    [OPTION_CHAR] = {store_char, false},        [OPTION_FOLDERS] = {store_folders, true},
-    [OPTION_PATTERNS] = {store_patterns, true}, [OPTION_COLUMNS] = {store_columns, true},
+    [OPTION_TEXT] = {store_text, false},
+    [OPTION_CONNINFO] = {store_conninfo, true},
+    [OPTION_SCHEMA] = {store_schema, false},
+    [OPTION_PATH] = {store_path, false},
+    [OPTION_PROFILE] = {store_profile, false},
+    [OPTION_NUMBER] = {store_number, false},
+    [OPTION_SIZE] = {store_size, false},
+    [OPTION_TIME] = {store_time, false},
+    [OPTION_FLAG] = {store_flag, false},
+    [OPTION_LEVEL] = {store_level, false},
+    [OPTION_DUPLICATES] = {store_duplicates, false},
+    [OPTION_CHAR] = {store_char, false},
+    [OPTION_FOLDERS] = {store_folders, true},
+    [OPTION_PATTERNS] = {store_patterns, true},
+    [OPTION_COLUMNS] = {store_columns, true},
 };
 
 int value_store(const struct value *value, void *object, size_t *fault, struct error *err)
@@ -342,6 +363,9 @@ char *value_describe(char out[VALUE_TEXT_BYTES], const struct option *option)
         break;
     case OPTION_LEVEL:
         what = "error, warning, notice, info or debug";
+        break;
+    case OPTION_DUPLICATES:
+        what = "path, content or allow";
         break;
     case OPTION_CHAR:
         what = "one ASCII character, or tab, space or semicolon";

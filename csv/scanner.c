@@ -2,12 +2,12 @@
 #include "csv/scanner.h"
 
 #include "base/mem.h"
+#include "csv/digest.h"
 #include "csv/find.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #define READ_BYTES ((size_t)256 * 1024)
 
@@ -41,8 +41,9 @@ struct scanner {
     size_t size;
     char *buf;
     int64_t base;
-    XXH3_state_t *hash; /* NULL: not asked for */
-    int64_t hashed;     /* offset of the first byte that is not hashed */
+    struct digest *hash;  /* of this stretch; NULL: not asked for */
+    struct digest *whole; /* borrowed; NULL: not asked for */
+    int64_t hashed;       /* offset of the first byte that is not hashed */
 };
 
 static bool is_line_end(char byte)
@@ -69,7 +70,7 @@ void scanner_free(struct scanner *s)
 {
     if (!s)
         return;
-    XXH3_freeState(s->hash);
+    digest_free(s->hash);
     free(s->buf);
     free(s);
 }
@@ -86,10 +87,15 @@ int64_t scanner_offset(const struct scanner *s)
 
 void scanner_hash_start(struct scanner *s)
 {
-    if (!s->hash && !(s->hash = XXH3_createState()))
-        abort();
-    XXH3_128bits_reset(s->hash);
+    if (!s->hash)
+        s->hash = digest_new();
+    digest_clear(s->hash);
     s->hashed = scanner_offset(s);
+}
+
+void scanner_feed(struct scanner *s, struct digest *whole)
+{
+    s->whole = whole;
 }
 
 /* Hashes what is not yet hashed of the bytes before this index. */
@@ -99,18 +105,17 @@ static void hash_up_to(struct scanner *s, size_t index)
 
     if (!s->hash || bytes <= 0)
         return;
-    XXH3_128bits_update(s->hash, s->buf + index - bytes, (size_t)bytes);
+    digest_add(s->hash, s->buf + index - bytes, (size_t)bytes);
+    if (s->whole)
+        digest_add(s->whole, s->buf + index - bytes, (size_t)bytes);
     s->hashed += bytes;
 }
 
 void scanner_hash(struct scanner *s, unsigned char hash[SOURCE_HASH_BYTES])
 {
-    XXH128_canonical_t canonical;
-
     hash_up_to(s, s->pos);
-    XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(s->hash));
-    memcpy(hash, canonical.digest, SOURCE_HASH_BYTES);
-    XXH3_128bits_reset(s->hash);
+    digest_read(s->hash, hash);
+    digest_clear(s->hash);
 }
 
 /* Takes passed bytes out of the buffer: those at [from, to). */

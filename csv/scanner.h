@@ -62,4 +62,7 @@ int scanner_is_inside(const struct source *source, int64_t offset, bool *inside,
 void scanner_hash_start(struct scanner *scanner);
 void scanner_hash(struct scanner *scanner, unsigned char hash[SOURCE_HASH_BYTES]);
 
+/* After scanner_hash_start: what is hashed is added to `whole` too, which is borrowed. */
+void scanner_feed(struct scanner *scanner, struct digest *whole);
+
 #endif

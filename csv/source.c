@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #define HASH_READ_BYTES ((size_t)256 * 1024)
 
@@ -211,17 +210,12 @@ int source_check(const struct source *source, struct error *err)
     return identity_same(&here, &source->identity) ? 0 : refuse_change(source, &here, err);
 }
 
-int source_hash(const struct source *source, int64_t start, int64_t end,
-                unsigned char hash[SOURCE_HASH_BYTES], struct error *err)
+int source_digest(const struct source *source, int64_t start, int64_t end, struct digest *digest,
+                  struct digest *whole, struct error *err)
 {
-    XXH3_state_t *state = XXH3_createState();
     char *buf = mem_new(HASH_READ_BYTES, 1);
-    XXH128_canonical_t canonical;
     int rc = 0;
 
-    if (!state)
-        abort();
-    XXH3_128bits_reset(state);
     if (end > source->identity.size)
         rc = refuse_short(source, end, err);
     while (rc == 0 && start < end) {
@@ -230,12 +224,11 @@ int source_hash(const struct source *source, int64_t start, int64_t end,
             end - start < (int64_t)HASH_READ_BYTES ? (size_t)(end - start) : HASH_READ_BYTES;
         if ((rc = source_read(source, start, buf, want, &got, err)) < 0)
             break;
-        XXH3_128bits_update(state, buf, got);
+        digest_add(digest, buf, got);
+        if (whole)
+            digest_add(whole, buf, got);
         start += (int64_t)got;
     }
-    XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state));
-    memcpy(hash, canonical.digest, SOURCE_HASH_BYTES);
     free(buf);
-    XXH3_freeState(state);
     return rc;
 }

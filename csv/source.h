@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/identity.h"
+#include "csv/digest.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -33,10 +34,11 @@ int source_read(const struct source *source, int64_t offset, char *buf, size_t s
  * ERR_FILE_UNSTABLE names what changed (size, times, replaced, removed). */
 int source_check(const struct source *source, struct error *err) MUST_USE;
 
-/* The hash of file_checkpoint.hash: XXH3-128 of the bytes [start, end), canonical (big-endian)
- * form. Errors as source_read. */
-#define SOURCE_HASH_BYTES 16
-int source_hash(const struct source *source, int64_t start, int64_t end,
-                unsigned char hash[SOURCE_HASH_BYTES], struct error *err) MUST_USE;
+/* Adds the bytes [start, end) to the digest, and to `whole` unless that is NULL. Of a chunk's bytes
+ * it is the hash of file_checkpoint. Errors as source_read. */
+int source_digest(const struct source *source, int64_t start, int64_t end, struct digest *digest,
+                  struct digest *whole, struct error *err) MUST_USE;
+
+#define SOURCE_HASH_BYTES DIGEST_BYTES
 
 #endif

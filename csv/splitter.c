@@ -37,6 +37,11 @@ void splitter_free(struct splitter *s)
     free(s);
 }
 
+void splitter_feed(struct splitter *s, struct digest *whole)
+{
+    scanner_feed(s->scanner, whole);
+}
+
 int splitter_next(struct splitter *s, struct chunk *chunk, struct error *err)
 {
     struct record record;

@@ -26,6 +26,10 @@ struct splitter *splitter_new(const struct source *source, char delimiter, char 
                               int64_t max_record, int64_t chunk_bytes, const struct chunk *last);
 void splitter_free(struct splitter *splitter);
 
+/* Before the first chunk: the bytes of the chunks are added to `whole`, which is borrowed: the
+ * digest of what is before them becomes that of the file. */
+void splitter_feed(struct splitter *splitter, struct digest *whole);
+
 /* The next chunk: 1, or 0 behind the final one. A chunk ends with the record that reaches
  * chunk_bytes. A record that only the end of the file ends, and the empty lines at the end, are in
  * the final chunk; a file that ends behind the last checkpoint gives one final chunk without

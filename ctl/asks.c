@@ -26,7 +26,8 @@ static json_t *command_of(const struct asks *asks, const struct ask *ask)
         if (profile)
             json_object_set_new(request, "profile", json_string(profile));
         json_object_set_new(request, "restart", json_boolean(arguments->restart));
-        json_object_set_new(request, "again", json_boolean(arguments->again));
+        if (arguments->again)
+            json_object_set_new(request, "again", json_true());
     }
     if (asks->command == IPC_FORGET)
         json_object_set_new(request, "rows", json_boolean(arguments->rows));

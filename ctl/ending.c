@@ -28,8 +28,7 @@ static enum exit_code waited_code(const json_t *upload)
         return EXIT_INTERRUPTED;
     case STATUS_FAILED:
         ipc_error_parse(json_object_get(upload, "error"), &err);
-        return err.code == ERR_ALREADY_UPLOADED || err.code == ERR_GROWN ? EXIT_REFUSED
-                                                                         : EXIT_FAILED;
+        return error_code_exit(err.code) == EXIT_REFUSED ? EXIT_REFUSED : EXIT_FAILED;
     case STATUS_NONE:
     case STATUS_INITIALIZING:
     case STATUS_PROCESSING:
@@ -130,21 +129,17 @@ static char *under_way(enum ipc_kind command, const json_t *upload)
     return text;
 }
 
-/* The file, or its beginning, is in by an earlier upload: this one has nothing, and lacks nothing.
- */
-static bool is_in_already(const json_t *upload)
+/* Another upload has the file, or its beginning: this one has nothing of it. */
+static bool is_refused(const json_t *upload)
 {
-    struct error err;
-
-    ipc_error_parse(json_object_get(upload, "error"), &err);
-    return err.code == ERR_ALREADY_UPLOADED || err.code == ERR_GROWN;
+    return waited_code(upload) == EXIT_REFUSED;
 }
 
 static const char *lead_of(enum status status, const json_t *upload)
 {
     if (status == STATUS_STOPPED)
         return "begin again with";
-    if (status == STATUS_FAILED && is_in_already(upload))
+    if (status == STATUS_FAILED && is_refused(upload))
         return "all the same with";
     return status == STATUS_KILLED || status == STATUS_FAILED ? "go on with" : "follow it with";
 }
@@ -167,8 +162,7 @@ char *ending_line(enum ipc_kind command, const struct named *named, const json_t
         break;
     case STATUS_KILLED:
     case STATUS_FAILED:
-        what =
-            is_in_already(upload) ? mem_dup("refused, as an earlier upload has it") : kept(upload);
+        what = is_refused(upload) ? mem_dup("refused, as another upload has it") : kept(upload);
         break;
     case STATUS_STOPPED:
         what = mem_dup("rolled back, 0 rows left");

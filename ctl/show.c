@@ -126,6 +126,8 @@ void show_upload(const json_t *upload)
     time_of(number, upload, "updated_at");
     line("updated", number);
     line_of("owner", upload, "owner");
+    if (ipc_text(upload, "content"))
+        line_of("content", upload, "content");
     show_error(upload);
     if (ipc_text(upload, "retry_at")) {
         time_of(number, upload, "retry_at");

@@ -149,7 +149,8 @@ void chunk_begin(struct db_conn *conn, const struct claim *claim, bool synchrono
 }
 
 void chunk_commit(struct db_conn *conn, const struct claim *claim,
-                  const struct checkpoint *checkpoint, on_chunk_done answer, void *arg)
+                  const struct checkpoint *checkpoint, const unsigned char *content,
+                  on_chunk_done answer, void *arg)
 {
     struct chunk_caller caller = {answer, arg, claim->tracker, claim->epoch};
     struct params params = {.count = 0};
@@ -165,6 +166,7 @@ void chunk_commit(struct db_conn *conn, const struct claim *claim,
     param_int(&params, checkpoint->reject_count);
     param_bytes(&params, checkpoint->hash, sizeof checkpoint->hash);
     param_bool(&params, checkpoint->final);
+    param_bytes(&params, content, sizeof checkpoint->hash);
     query_send_inside(conn, SQL_chunk_commit, &params, on_done, &caller, sizeof caller);
 }
 

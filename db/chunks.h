@@ -78,11 +78,13 @@ void copy_end(struct db_conn *conn, const char *abort_reason, on_copied answer, 
 /* Something of the COPY still waits to be sent: bytes, or its end. */
 bool copy_unsent(const struct db_conn *conn);
 
-/* SELECT gate(...); COMMIT in one string. DB_FENCED when the gate refuses. DB_LOST: in doubt. Not
+/* SELECT gate(...); COMMIT in one string, and for the final chunk the hash of the file, `content`
+ * (NULL for others) between them. DB_FENCED when the gate refuses. DB_LOST: in doubt. Not
  * sent, and answered with the error before it, when the transaction of chunk_begin is not open or
  * failed. */
 void chunk_commit(struct db_conn *conn, const struct claim *claim,
-                  const struct checkpoint *checkpoint, on_chunk_done answer, void *arg);
+                  const struct checkpoint *checkpoint, const unsigned char *content,
+                  on_chunk_done answer, void *arg);
 
 /* ROLLBACK; also where no transaction is open. */
 void chunk_rollback(struct db_conn *conn, on_chunk_done answer, void *arg);

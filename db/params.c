@@ -39,6 +39,11 @@ void param_bytes(struct params *params, const void *data, size_t size)
 {
     static const char digits[] = "0123456789abcdef";
     const unsigned char *from = data;
+
+    if (!data) {
+        add(params, NULL);
+        return;
+    }
     char *out = mem_new(size * 2 + 3, 1);
     char *to = stpcpy(out, "\\x");
 

@@ -37,7 +37,7 @@ struct params {
 void param_text(struct params *params, const char *value); /* NULL: NULL */
 void param_int(struct params *params, int64_t value);
 void param_bool(struct params *params, bool value);
-void param_bytes(struct params *params, const void *data, size_t size); /* as \x... */
+void param_bytes(struct params *params, const void *data, size_t size); /* as \x...; NULL: NULL */
 /* An array of bigint: '{1,2,3}'. */
 void param_ints(struct params *params, const int64_t *values, size_t count);
 

@@ -95,6 +95,8 @@ void tracker_decode(struct tracker *tracker, const PGresult *result, int row)
     snprintf(tracker->updated_at, sizeof tracker->updated_at, "%s",
              result_text(result, row, "updated_at"));
     decode_point(tracker, result, row);
+    const char *content = result_text(result, row, "content");
+    snprintf(tracker->content, sizeof tracker->content, "%s", content ? content : "");
 }
 
 struct tracker *trackers_decode(const PGresult *result)

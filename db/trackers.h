@@ -17,6 +17,8 @@
 #define TRACKER_TIME_BYTES 40 /* RFC 3339 in UTC, with microseconds */
 
 /* A row of file_tracker with its recovery point, read in one snapshot. */
+#define TRACKER_CONTENT_BYTES 33
+
 struct tracker {
     int64_t id;
     char *path;
@@ -35,6 +37,7 @@ struct tracker {
     /* the last checkpoint; all 0 when there is none */
     int64_t chunk_no, line, offset, rows, rejects;
     bool final;
+    char content[TRACKER_CONTENT_BYTES]; /* the hash of the file, in hexadecimal, once PROCESSED */
 };
 
 /* A deep copy, ended with tracker_fini, which frees what the tracker owns, not the tracker. */

@@ -30,6 +30,8 @@ struct job {
     int64_t max_record; /* bytes */
     int64_t lanes;
     int64_t earlier; /* a PROCESSED tracker whose bytes the file must not be; 0: none */
+    bool content;    /* it must not have the bytes of any other upload of the profile */
+    bool again;      /* or may, as somebody wants it so */
     char *schema;
     char *conninfo; /* holds the password: never logged */
     char *application_name;

@@ -23,7 +23,8 @@ const struct ipc_field ipc_fields[] = {
     {IPC_UPLOAD, "file", IPC_TEXT, true, "absolute, normal path on the supervisor's machine"},
     {IPC_UPLOAD, "profile", IPC_TEXT, false, "how to read it; contacts when absent"},
     {IPC_UPLOAD, "restart", IPC_BOOLEAN, false, "roll back what is in and begin anew"},
-    {IPC_UPLOAD, "again", IPC_BOOLEAN, false, "also when this file is in already"},
+    {IPC_UPLOAD, "again", IPC_BOOLEAN, false,
+     "also when this file is in already; absent: as the option duplicates says"},
     {IPC_UPLOAD, "wait", IPC_BOOLEAN, false, "go on answering until the upload ends"},
 
     REF(IPC_STOP),
@@ -97,6 +98,8 @@ const struct ipc_field ipc_fields[] = {
     {IPC_JOB, "lanes", IPC_INTEGER, true, "connections that carry chunks"},
     {IPC_JOB, "earlier", IPC_INTEGER, true,
      "a PROCESSED tracker whose bytes these must not be; 0: none"},
+    {IPC_JOB, "content", IPC_BOOLEAN, true, "nor those of any other upload of the profile"},
+    {IPC_JOB, "again", IPC_BOOLEAN, true, "whoever else has them (--again)"},
     {IPC_JOB, "schema", IPC_TEXT, true, "of the service's tables"},
     {IPC_JOB, "conninfo", IPC_TEXT, true, "as the supervisor connected; holds the password"},
     {IPC_JOB, "application_name", IPC_TEXT, true, "of the lanes"},

@@ -250,7 +250,8 @@ static void act_spawn(struct upload *upload, const char *reason, struct request 
     (void)by;
     if (upload->shutdown)
         return;
-    if (upload->row.chunk_no > 0 || upload->row.again)
+    if (upload->row.chunk_no > 0 || upload->row.again ||
+        upload->supervisor->conf.duplicates == DUPLICATES_ALLOW)
         crew_start(upload, JOB_LOAD, 0);
     else
         rows_read_earlier(upload);

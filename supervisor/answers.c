@@ -143,7 +143,7 @@ json_t *answer_upload(const struct supervisor *supervisor, const struct tracker 
 
     /* an ended status is in a row only together with the recovery point read after its fence */
     return json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:s, s:o, "
-                     "s:o, s:s, s:s}",
+                     "s:o, s:s, s:s, s:o}",
                      "id", (json_int_t)row->id, "path", row->path, "profile", row->profile,
                      "status", status_name(row->status), "phase", phase_of(supervisor, row, live),
                      "rows", (json_int_t)row->rows, "rejects", (json_int_t)row->rejects, "line",
@@ -152,7 +152,8 @@ json_t *answer_upload(const struct supervisor *supervisor, const struct tracker 
                      "percent", percent_of(row), "rate", rate > 0 ? json_real(rate) : json_null(),
                      "error", error_of(row, live), "owner", row->owner, "next",
                      next_step(supervisor, row), "retry_at", retry_at_of(live), "created_at",
-                     row->created_at, "updated_at", row->updated_at);
+                     row->created_at, "updated_at", row->updated_at, "content",
+                     row->content[0] ? json_string(row->content) : json_null());
 }
 
 json_t *answer_event(const struct tracker_event *event)

@@ -312,6 +312,8 @@ static void upload(struct item *item)
     json_object_set_new(message, "file", json_string(item->path));
     json_object_set_new(message, "profile", json_string(item->profile));
     json_object_set_new(message, "wait", json_true());
+    json_object_set_new(message, "again",
+                        json_false()); /* a batch can be run any number of times */
     request_begin(item->batch->supervisor, IPC_UPLOAD, message, (int64_t)getuid(), on_uploaded,
                   item);
     json_decref(message);

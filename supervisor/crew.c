@@ -149,6 +149,8 @@ int crew_spawn(struct supervisor *supervisor, const struct tracker *row, enum jo
         .max_record = conf->max_record,
         .lanes = conf->lanes,
         .earlier = earlier,
+        .content = conf->duplicates == DUPLICATES_CONTENT,
+        .again = row->again,
         .schema = conf->schema,
         .log_level = (int64_t)conf->log_level,
     };

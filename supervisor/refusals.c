@@ -164,7 +164,7 @@ static int refuse_uploaded(const struct upload *upload, struct error *err)
                      upload->row.id, counts_of(upload).text);
     else
         error_detail(err,
-                     "Upload %" PRId64 " found its bytes in an earlier upload of this path, "
+                     "Upload %" PRId64 " found its bytes in an earlier upload, "
                      "and the file is as it was then.",
                      upload->row.id);
     return hint_upload(err, "If its records are to be in once more, upload it", "--again", upload);

@@ -143,10 +143,12 @@ static enum event upload_command(const struct upload *upload, const struct reque
 {
     enum error_code found = upload->row.error.code;
     bool known = identity_same(&upload->row.identity, &request->identity) && !request->again;
+    /* whose bytes they were may be gone by now, and only the worker can tell */
+    bool by_path = request->supervisor->conf.duplicates == DUPLICATES_PATH;
 
     if (upload->state == ST_PROCESSED && !known)
         return EV_UPLOAD_NEW;
-    if (upload->state == ST_FAILED && known && found == ERR_ALREADY_UPLOADED)
+    if (upload->state == ST_FAILED && known && found == ERR_ALREADY_UPLOADED && by_path)
         return EV_UPLOAD_KNOWN;
     if (upload->state == ST_FAILED && known && found == ERR_GROWN)
         return EV_UPLOAD_GROWN;

@@ -198,7 +198,8 @@ int target_look(struct request *request, const json_t *message, struct error *er
     request->profile = mem_dup(profile->name);
     request->profile_text = profile_text(profile);
     request->restart = ipc_bool(message, "restart");
-    request->again = ipc_bool(message, "again");
+    request->again = json_object_get(message, "again") ? ipc_bool(message, "again")
+                                                       : conf->duplicates == DUPLICATES_ALLOW;
 
     /* copies: the thread outlives a reload of the configuration */
     struct look *look = NEW(struct look);

@@ -168,7 +168,8 @@ class Checker:
                                     autocommit=False)
 
     def check_strangers(self):
-        for table in ("file_data", "file_checkpoint", "file_reject", "file_event"):
+        for table in ("file_data", "file_checkpoint", "file_reject", "file_event",
+                      "file_content"):
             rows = self.query(f"SELECT file_tracker_id, count(*) FROM @{table} WHERE file_tracker_id"
                               " NOT IN (SELECT id FROM @file_tracker) GROUP BY 1")
             for tracker, count in rows:
@@ -304,6 +305,7 @@ class Checker:
             self.say(number, f"final at {chain[-1]['end_offset']}, the file has {len(data)} bytes")
         for k in chain:
             self.check_place(number, k, expected)
+        self.check_content(number, chain, data)
         there = {row["line_no"]: (row["name"], row["email"]) for row in rows}
         rejected = {reject["line_no"]: reject for reject in rejects}
         for line, record in enumerate(expected.records[:last], 1):
@@ -318,6 +320,13 @@ class Checker:
                 self.check_reject(number, line, record, reject)
             elif there.get(line) != wanted:
                 self.say(number, f"record {line} is {there.get(line)!r}, not {wanted!r}")
+
+    def check_content(self, number, chain, data):
+        """With the final chunk comes the hash of the whole file."""
+        kept = self.query("SELECT size, hash FROM @file_content WHERE file_tracker_id = %s", number)
+        found = [(row["size"], bytes(row["hash"])) for row in kept]
+        if chain[-1]["final"] and found != [(len(data), xxhash.xxh3_128(data).digest())]:
+            self.say(number, f"the hash of the file is kept as {found}")
 
     def check_place(self, number, k, expected):
         where = f"chunk {k['chunk_no']}"

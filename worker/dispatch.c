@@ -26,6 +26,8 @@ struct dispatch {
     struct point point;
     struct input *input; /* NULL until it is started */
 
+    struct digest *digest;               /* of the bytes before the splitter's place */
+    unsigned char content[DIGEST_BYTES]; /* of all of them, once it has split all */
     struct splitter *splitter;
     uv_work_t splitting; /* splitter_next in the thread pool */
     bool splits, split_all;
@@ -162,6 +164,7 @@ static void free_if_done(struct dispatch *d)
     if (!d->closed || d->splits)
         return;
     splitter_free(d->splitter);
+    digest_free(d->digest);
     input_leave(d->input);
     free(d->lanes);
     free(d->queue);
@@ -188,6 +191,8 @@ static void on_split_done(uv_work_t *work, int status)
     } else {
         d->queue[d->queued++] = (struct entry){.chunk = d->split_chunk};
         d->split_all = d->split_chunk.final;
+        if (d->split_all)
+            digest_read(d->digest, d->content);
     }
     advance(d);
 }
@@ -240,7 +245,7 @@ static void serve_first(struct dispatch *d)
         sift_first(d);
     if (!lane_copied(lane))
         return;
-    if (refuse_crossing(d, lane, &err) < 0 || lane_commit(lane, &err) < 0) {
+    if (refuse_crossing(d, lane, &err) < 0 || lane_commit(lane, d->content, &err) < 0) {
         struct db_error own = outcome_own(&err);
         struct chunk chunk = d->queue[0].chunk;
         fail_chunk(d, &chunk, &own);
@@ -424,7 +429,7 @@ struct db_conn *dispatch_conn(const struct dispatch *d)
 }
 
 void dispatch_start(struct dispatch *d, struct input *input, const struct point *point,
-                    int64_t most_lanes)
+                    struct digest *digest, int64_t most_lanes)
 {
     const struct profile *profile = &d->job->profile;
     struct lane *first = d->lanes[0];
@@ -439,6 +444,8 @@ void dispatch_start(struct dispatch *d, struct input *input, const struct point 
     d->point = *point;
     d->splitter = splitter_new(&input->source, profile->delimiter, profile->quote, profile->header,
                                d->job->max_record, d->job->chunk_bytes, &point->chunk);
+    d->digest = digest;
+    splitter_feed(d->splitter, digest);
     advance(d);
 }
 

@@ -35,9 +35,10 @@ struct dispatch *dispatch_new(uv_loop_t *loop, const struct job *job,
 /* The first lane's connection, between on_connected and dispatch_start. */
 struct db_conn *dispatch_conn(const struct dispatch *dispatch);
 
-/* Loads what is behind `point` over at most so many lanes. The input is open. */
+/* Loads what is behind `point` over at most so many lanes. The input is open; `digest` is of what
+ * is before the point, and the dispatch's from now on. */
 void dispatch_start(struct dispatch *dispatch, struct input *input, const struct point *point,
-                    int64_t most_lanes);
+                    struct digest *digest, int64_t most_lanes);
 
 /* No new chunk is begun: those under way are committed, then it ends as finished. */
 void dispatch_finish(struct dispatch *dispatch);

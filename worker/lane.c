@@ -315,7 +315,7 @@ static void on_commit_answered(void *arg, const struct db_error *err)
     lane->setting->events->on_committed(lane->setting->arg, lane);
 }
 
-int lane_commit(struct lane *lane, struct error *err)
+int lane_commit(struct lane *lane, const unsigned char *content, struct error *err)
 {
     const struct chunk *chunk = &lane->chunk;
     struct checkpoint checkpoint = {
@@ -336,7 +336,8 @@ int lane_commit(struct lane *lane, struct error *err)
     _Static_assert(sizeof checkpoint.hash == sizeof chunk->hash, "one hash, two names");
     memcpy(checkpoint.hash, chunk->hash, sizeof checkpoint.hash);
     lane->step = LANE_COMMITTING;
-    chunk_commit(lane->conn, &lane->setting->claim, &checkpoint, on_commit_answered, lane);
+    chunk_commit(lane->conn, &lane->setting->claim, &checkpoint, chunk->final ? content : NULL,
+                 on_commit_answered, lane);
     uv_timer_start(&lane->timer, on_commit_sent, 0, 0);
     return 0;
 }

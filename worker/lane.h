@@ -60,9 +60,10 @@ void lane_carry_again(struct lane *lane);
  * refuses depends on what it has. */
 void lane_sift(struct lane *lane, int64_t most_rejects);
 
-/* Gate and COMMIT; only behind on_copied, and when the chunk before is in. ERR_FILE_UNSTABLE when
- * the file is no longer what was opened: then nothing is sent. */
-int lane_commit(struct lane *lane, struct error *err) MUST_USE;
+/* Gate and COMMIT; only behind on_copied, and when the chunk before is in. `content` is the hash of
+ * the whole file, for the final chunk. ERR_FILE_UNSTABLE when the file is no longer what was
+ * opened: then nothing is sent. */
+int lane_commit(struct lane *lane, const unsigned char *content, struct error *err) MUST_USE;
 
 bool lane_ready(const struct lane *lane);   /* was connected, once */
 bool lane_free(const struct lane *lane);    /* connected, and carries nothing */

@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/pause.h"
+#include "worker/content.h"
+#include "worker/known.h"
 #include "worker/look.h"
 #include "worker/outcome.h"
 #include "worker/verify.h"
@@ -12,7 +14,7 @@
 #include <string.h>
 
 /* The stages follow one another in this file's order:
- * connected, looked, opened, (compared), layout known, lanes counted, started. */
+ * connected, looked, opened, (compared), (claimed), layout known, lanes counted, started. */
 struct load {
     uv_loop_t *loop;
     const struct job *job;
@@ -22,8 +24,10 @@ struct load {
     struct look look;
     struct point point; /* the recovery point */
     struct input *input;
-    struct verify *verify; /* NULL unless it compares */
-    uv_work_t work;        /* opening, the header: in the thread pool */
+    struct verify *verify;   /* NULL unless it compares */
+    struct content *content; /* NULL unless it claims */
+    struct digest *digest;   /* of what is in */
+    uv_work_t work;          /* opening, the header: in the thread pool */
     bool works;
     int work_rc;
     struct error work_error;
@@ -33,6 +37,7 @@ struct load {
 static void load_free(struct load *load)
 {
     input_leave(load->input);
+    digest_free(load->digest);
     free(load);
 }
 
@@ -43,6 +48,7 @@ void load_close(struct load *load)
     load->closed = true;
     dispatch_close(load->dispatch);
     verify_close(load->verify);
+    content_close(load->content);
     if (!load->works)
         load_free(load);
 }
@@ -95,9 +101,11 @@ static void on_needs_one_lane(void *arg, bool one, const struct db_error *err)
     if (one && load->job->lanes > 1)
         log_line(LOG_LEVEL_INFO, load->job->tracker,
                  "one lane: file_data has a trigger, or a unique or exclusion constraint");
+    struct digest *digest = load->digest;
+    load->digest = NULL;
     load->started = true;
     load->events->on_ready(load->arg, load->input->source.identity.size);
-    dispatch_start(load->dispatch, load->input, &load->point, lanes_allowed(load, one));
+    dispatch_start(load->dispatch, load->input, &load->point, digest, lanes_allowed(load, one));
 }
 
 /* ---- the thread pool ---- */
@@ -149,24 +157,6 @@ static void read_layout(struct load *load)
 
 /* ---- is it the file of before ---- */
 
-static int refuse_changed(const struct load *load, const struct checkpoint *differs,
-                          struct error *err)
-{
-    char *command = outcome_command(load->job, "--restart");
-
-    error_set(err, ERR_FILE_CHANGED, "\"%s\" has changed in what was uploaded of it before",
-              load->job->path);
-    error_detail(err,
-                 "The first chunk that differs is chunk %lld: records %lld to %lld, bytes %lld to "
-                 "%lld.",
-                 (long long)differs->chunk_no, (long long)differs->first_line,
-                 (long long)differs->last_line, (long long)differs->start_offset,
-                 (long long)differs->end_offset);
-    error_hint(err, "To roll back what is in and begin anew: %s", command);
-    free(command);
-    return -(int)err->code;
-}
-
 static void on_resume_verified(void *arg, const struct verified *verified)
 {
     struct load *load = arg;
@@ -178,36 +168,40 @@ static void on_resume_verified(void *arg, const struct verified *verified)
     if (verified->failed) {
         end_by_database(load, verified->failed);
     } else if (verified->differs) {
-        refuse_changed(load, verified->differs, &err);
+        known_changed(load->job, verified->differs, &err);
         end_as(load, OUTCOME_CHANGED, &err);
     } else {
         PAUSE("worker.compared");
+        load->digest = verified->digest;
         read_layout(load);
     }
 }
 
-static int refuse_known(const struct load *load, const struct checkpoint *last, struct error *err)
+static void on_content_claimed(void *arg, const struct owner_of_content *found,
+                               const struct db_error *err)
 {
-    const char *path = load->job->path;
-    int64_t size = load->input->source.identity.size;
-    char *command = outcome_command(load->job, "--again");
+    struct load *load = arg;
+    struct error refused;
 
-    if (size == last->end_offset) {
-        error_set(err, ERR_ALREADY_UPLOADED, "\"%s\" is in already", path);
-        error_detail(err, "Its bytes are those of upload %lld.", (long long)load->job->earlier);
-        error_hint(err, "To upload it once more: %s", command);
+    load->content = NULL;
+    if (load->ended)
+        return;
+    if (err) {
+        end_by_database(load, err);
+    } else if (found) {
+        known_elsewhere(load->job, found, &refused);
+        end_as(load, OUTCOME_FAILED, &refused);
     } else {
-        error_set(err, ERR_GROWN, "\"%s\" has grown: its beginning is in already", path);
-        error_detail(err, "Its first %lld of %lld bytes, %lld record%s, are those of upload %lld.",
-                     (long long)last->end_offset, (long long)size, (long long)last->last_line,
-                     last->last_line == 1 ? "" : "s", (long long)load->job->earlier);
-        error_hint(err,
-                   "Put what is new into a file of its own and upload that; or, to upload all of "
-                   "it once more: %s",
-                   command);
+        PAUSE("worker.claimed");
+        load->digest = digest_new();
+        read_layout(load);
     }
-    free(command);
-    return -(int)err->code;
+}
+
+static void claim_content(struct load *load)
+{
+    load->content = content_new(load->loop, dispatch_conn(load->dispatch), load->input,
+                                on_content_claimed, load);
 }
 
 static void on_earlier_verified(void *arg, const struct verified *verified)
@@ -216,16 +210,17 @@ static void on_earlier_verified(void *arg, const struct verified *verified)
     struct error err;
 
     load->verify = NULL;
+    digest_free(verified->digest);
     if (load->ended)
         return;
     if (verified->failed) {
         end_by_database(load, verified->failed);
     } else if (verified->differs || !verified->last) {
-        read_layout(load); /* another file at the path of an earlier one */
+        claim_content(load); /* another file at the path of an earlier one */
     } else {
         /* that it changed while it was compared is worth more than what was compared */
         if (source_check(&load->input->source, &err) == 0)
-            refuse_known(load, verified->last, &err);
+            known_before(load->job, load->input->source.identity.size, verified->last, &err);
         end_as(load, OUTCOME_FAILED, &err);
     }
 }
@@ -241,7 +236,7 @@ static void compare(struct load *load)
         done = on_earlier_verified;
     }
     if (tracker == 0)
-        read_layout(load);
+        claim_content(load);
     else
         load->verify = verify_new(load->loop, conn, load->input, tracker, done, load);
 }
@@ -269,7 +264,7 @@ static void on_open_done(uv_work_t *work, int status)
     if (load->work_rc == 0) {
         compare(load);
     } else if (resumes && load->work_error.code == ERR_FILE_EMPTY) {
-        refuse_changed(load, &load->look.last, &load->work_error); /* all it had is gone */
+        known_changed(load->job, &load->look.last, &load->work_error); /* all it had is gone */
         end_as(load, OUTCOME_CHANGED, &load->work_error);
     } else {
         end_as(load, OUTCOME_FAILED, &load->work_error);

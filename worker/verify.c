@@ -20,7 +20,8 @@ struct verify {
     void *arg;
     struct checkpoint page[PAGE], last;
     size_t count;
-    uv_work_t hashing; /* of one page, in the thread pool */
+    struct digest *digest; /* of all that is the same; handed over with the answer */
+    uv_work_t hashing;     /* of one page, in the thread pool */
     bool hashes;
     size_t same; /* so many of the page are the same */
     int rc;
@@ -31,6 +32,7 @@ struct verify {
 static void verify_free(struct verify *v)
 {
     input_leave(v->input);
+    digest_free(v->digest);
     free(v);
 }
 
@@ -53,6 +55,7 @@ static void on_hash(uv_work_t *work)
 {
     struct verify *v = CONTAINER_OF(work, struct verify, hashing);
     const struct source *source = &v->input->source;
+    struct digest *chunk = digest_new();
     unsigned char hash[SOURCE_HASH_BYTES];
     bool inside = false;
 
@@ -61,8 +64,10 @@ static void on_hash(uv_work_t *work)
         const struct checkpoint *checkpoint = &v->page[v->same];
         if (checkpoint->end_offset > source->identity.size)
             break; /* the file does not have these bytes */
-        v->rc =
-            source_hash(source, checkpoint->start_offset, checkpoint->end_offset, hash, &v->error);
+        digest_clear(chunk);
+        v->rc = source_digest(source, checkpoint->start_offset, checkpoint->end_offset, chunk,
+                              v->digest, &v->error);
+        digest_read(chunk, hash);
         if (v->rc < 0 || memcmp(hash, checkpoint->hash, sizeof hash) != 0)
             break;
         if (checkpoint->final && checkpoint->end_offset > 0)
@@ -70,6 +75,7 @@ static void on_hash(uv_work_t *work)
         if (v->rc < 0 || inside)
             break;
     }
+    digest_free(chunk);
 }
 
 static void read_page(struct verify *v);
@@ -103,7 +109,10 @@ static void on_page(void *arg, const struct checkpoint *checkpoints, size_t coun
         return;
     }
     if (count == 0) {
-        answer(v, &(struct verified){.last = v->last.chunk_no > 0 ? &v->last : NULL});
+        struct digest *digest = v->digest;
+        v->digest = NULL;
+        answer(v, &(struct verified){.last = v->last.chunk_no > 0 ? &v->last : NULL,
+                                     .digest = digest});
         return;
     }
     v->count = count;
@@ -126,6 +135,7 @@ struct verify *verify_new(uv_loop_t *loop, struct db_conn *conn, struct input *i
     v->conn = conn;
     v->input = input_use(input);
     v->tracker = tracker;
+    v->digest = digest_new();
     v->answer = done;
     v->arg = arg;
     read_page(v);

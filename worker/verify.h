@@ -9,6 +9,7 @@
 
 #include <uv.h>
 
+struct digest;
 struct verify;
 
 struct verified {
@@ -17,9 +18,10 @@ struct verified {
      * it has all of them. */
     const struct checkpoint *differs;
     const struct checkpoint *last; /* when it has all of them; NULL: the tracker has none */
+    struct digest *digest;         /* of all of them, then; the answered one's from now on */
 };
 
-/* Once, and then it is freed; what the result points to is borrowed. */
+/* Once, and then it is freed; what the result points to is borrowed, but for the digest. */
 typedef void (*on_verified)(void *arg, const struct verified *verified);
 
 /* Starts. The file is open. */

@@ -99,6 +99,10 @@ BROKEN = {
         "UPDATE @file_tracker SET status = 'KILLED'", "the last event says"),
     "an end that is still wanted": (
         "UPDATE @file_tracker SET wanted = 'stop'", "still wanted"),
+    "the file has another hash": (
+        "UPDATE @file_content SET hash = substr(sha256(hash), 1, 16)", "the hash of the file"),
+    "the hash of the file is missing": (
+        "DELETE FROM @file_content", "the hash of the file"),
     "rows of no tracker": (
         "INSERT INTO @file_data (file_tracker_id, line_no, name, email)"
         " VALUES (4711, 1, 'n', 'e')", "a tracker that is not there"),

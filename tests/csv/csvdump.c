@@ -118,7 +118,11 @@ static int put_chunk(const struct source *source, const struct settings *setting
 
     if (put_range(source, settings, chunk->start_offset, chunk->end_offset, first, again) < 0)
         return 1;
-    if (source_hash(source, chunk->start_offset, chunk->end_offset, plain, &err) < 0)
+    struct digest *digest = digest_new();
+    int rc = source_digest(source, chunk->start_offset, chunk->end_offset, digest, NULL, &err);
+    digest_read(digest, plain);
+    digest_free(digest);
+    if (rc < 0)
         return put_error(&err);
     printf("{\"chunk_no\": %lld, \"first_line\": %lld, \"last_line\": %lld, \"start_offset\": "
            "%lld, \"end_offset\": %lld, \"final\": %s",

@@ -23,7 +23,7 @@ def upload(number=1, **fields):
             "offset": 1000, "size": 1000, "percent": 100.0, "rate": None, "error": None,
             "owner": "scripted", "next": following if over else f"uploadctl wait {number}",
             "created_at": "2025-01-31T16:05:09.123456Z",
-            "updated_at": "2025-01-31T16:05:10.123456Z", "retry_at": None}
+            "updated_at": "2025-01-31T16:05:10.123456Z", "retry_at": None, "content": None}
     return {**made, **fields}
 
 

@@ -127,7 +127,7 @@ def test_names_are_quoted_for_the_shell(supervisor, tmp_path):
      {"kind": "upload", "file": "a.csv", "profile": "p", "restart": True, "again": True,
       "wait": True}),
     (["upload", "./123"],
-     {"kind": "upload", "file": "123", "restart": False, "again": False, "wait": False}),
+     {"kind": "upload", "file": "123", "restart": False, "wait": False}),
     (["stop", "12"], {"kind": "stop", "id": 12, "wait": True}),
     (["stop", "--no-wait", "12"], {"kind": "stop", "id": 12, "wait": False}),
     (["kill", "--", "-a.csv"], {"kind": "kill", "file": "-a.csv"}),

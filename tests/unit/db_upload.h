@@ -195,7 +195,8 @@ static inline struct reply commit(struct world *world, const struct upload *uplo
     struct reply reply = {0};
     struct checkpoint checkpoint = checkpoint_of(chunk, false);
 
-    chunk_commit(world->conn, &upload->claim, &checkpoint, take_done, &reply);
+    chunk_commit(world->conn, &upload->claim, &checkpoint,
+                 checkpoint.final ? checkpoint.hash : NULL, take_done, &reply);
     await(world, &reply.here);
     return reply;
 }

@@ -129,6 +129,9 @@ static void show_field(FILE *out, const struct option *option, const void *objec
     case OPTION_LEVEL:
         fprintf(out, "%d", (int)*(const enum log_level *)field);
         break;
+    case OPTION_DUPLICATES:
+        fprintf(out, "%d", (int)*(const enum duplicates *)field);
+        break;
     case OPTION_CHAR:
         fprintf(out, "%c", *(const char *)field);
         break;
@@ -189,7 +192,8 @@ static char *conf_text(const struct conf *conf)
 #define DEFAULTS                                                                                   \
     "conninfo=\nschema=uploader\nsocket=/run/uploader/control.sock\nname=NULL\nmax_workers=4\n"    \
     "stop_timeout=30000\nresume=true\nretry_limit=5\nlog_level=6\nallow=\nchunk_bytes=8388608\n"   \
-    "lanes=2\nreject_limit=1000\nmax_record=1048576\nprofile contacts\ncolumns=name|email\n"       \
+    "lanes=2\nreject_limit=1000\nmax_record=1048576\nduplicates=0\nprofile "                       \
+    "contacts\ncolumns=name|email\n"                                                               \
     "header=true\nsurplus_columns=false\ndelimiter=,\nquote=\"\nreject_limit=1000\n"
 
 static void expect_conf(const char *path, const char *expected)
@@ -272,6 +276,9 @@ static const struct {
     {"upload", "reject_limit", "1000000000000", "1000000000000"},
     {"upload", "max_record", "16", "16"},
     {"upload", "max_record", "256M", "268435456"},
+    {"upload", "duplicates", "path", "0"},
+    {"upload", "duplicates", "content", "1"},
+    {"upload", "duplicates", "allow", "2"},
     {"profile p", "columns", "a,b", "a|b"},
     {"profile p", "columns", "  Voller Name ,\n   E-Mail", "Voller Name|E-Mail"},
     {"profile p", "columns", "\n  b\n  a", "b|a"},
@@ -417,6 +424,7 @@ static const struct {
     {"upload", "chunk_bytes", "9999999999999G", "\"9999999999999G\" is not a size" NOT_CHUNK},
     {"upload", "lanes", "17", "\"17\" is too large" NOT_LANES},
     {"upload", "reject_limit", "-1", "\"-1\" is too small" NOT_REJECTS},
+    {"upload", "duplicates", "yes", "\"yes\" is none of the three; write path, content or allow"},
     {"upload", "max_record", "15", "\"15\" is too small" NOT_RECORD},
     {"profile p", "columns", "", "0 columns, where 2 are wanted (for name and email)" NOT_COLUMNS},
     {"profile p", "columns", "a", "1 column, where 2 are wanted (for name and email)" NOT_COLUMNS},
@@ -592,8 +600,9 @@ static const struct {
      MAIN ":2: database.schema: a colon where an equals sign has to be; write schema = VALUE\n"},
     {"[upload]\nabcdefghijabcdefghijabcdefghijabcdefghijabcdefghij = 1\n",
      MAIN ":2: upload: the key is 50 bytes long; write a key of at most 49 bytes\n"},
-    {"[upload]\nLanes = 1\n", MAIN ":2: upload.Lanes: there is no such key in this section; write "
-                                   "one of chunk_bytes, lanes, reject_limit, max_record\n"},
+    {"[upload]\nLanes = 1\n",
+     MAIN ":2: upload.Lanes: there is no such key in this section; write "
+          "one of chunk_bytes, lanes, reject_limit, max_record, duplicates\n"},
     {"[upload]\nresume = no\n", MAIN ":2: upload.resume: there is no such key in this section; "
                                      "write it under [supervisor]\n"},
     {"[files]\nfiles = /a\n", MAIN ":2: files.files: there is no such key in this section; "
@@ -691,11 +700,12 @@ static void test_harmless(void **state)
     (void)state;
     write_text(MAIN, "\xEF\xBB\xBF# bom\r\n[upload]\r\n\r\nlanes=3\r\n\t; indented\r\n"
                      "max_record\t=  2K  \r\n[database]\nconninfo=a='b;c'#d:e=f\nschema=   s");
-    expect_conf(MAIN, "conninfo=a='b;c'#d:e=f\nschema=s\nsocket=/run/uploader/control.sock\n"
-                      "name=NULL\nmax_workers=4\nstop_timeout=30000\nresume=true\nretry_limit=5\n"
-                      "log_level=6\nallow=\nchunk_bytes=8388608\nlanes=3\nreject_limit=1000\n"
-                      "max_record=2048\nprofile contacts\ncolumns=name|email\nheader=true\n"
-                      "surplus_columns=false\ndelimiter=,\nquote=\"\nreject_limit=1000\n");
+    expect_conf(MAIN,
+                "conninfo=a='b;c'#d:e=f\nschema=s\nsocket=/run/uploader/control.sock\n"
+                "name=NULL\nmax_workers=4\nstop_timeout=30000\nresume=true\nretry_limit=5\n"
+                "log_level=6\nallow=\nchunk_bytes=8388608\nlanes=3\nreject_limit=1000\n"
+                "max_record=2048\nduplicates=0\nprofile contacts\ncolumns=name|email\nheader=true\n"
+                "surplus_columns=false\ndelimiter=,\nquote=\"\nreject_limit=1000\n");
 }
 
 /* Whatever is in a file: no crash, and nothing that the scan passes is read differently by inih. */
@@ -797,7 +807,7 @@ static void test_folder(void **state)
         MAIN,
         "conninfo=\nschema=uploader\nsocket=/run/uploader/control.sock\nname=NULL\nmax_workers=4\n"
         "stop_timeout=30000\nresume=true\nretry_limit=5\nlog_level=6\nallow=/c\n"
-        "chunk_bytes=8388608\nlanes=5\nreject_limit=9\nmax_record=2097152\n"
+        "chunk_bytes=8388608\nlanes=5\nreject_limit=9\nmax_record=2097152\nduplicates=0\n"
         "profile contacts\ncolumns=name|email\nheader=true\nsurplus_columns=false\ndelimiter=,\n"
         "quote=\"\nreject_limit=9\n"
         "profile p\ncolumns=name|email\nheader=true\nsurplus_columns=false\ndelimiter=|\nquote='\n"
@@ -886,7 +896,7 @@ static void test_all_at_once(void **state)
              "section [profile none]\n" MAIN ":9: upload.lanes: " COMMENT "\n" MAIN
              ":10: upload.chunk_bytes: \"1K\" is too small" NOT_CHUNK "\n" MAIN
              ":11: upload.bogus: there is no such key in this section; write one of chunk_bytes, "
-             "lanes, reject_limit, max_record\n" MAIN
+             "lanes, reject_limit, max_record, duplicates\n" MAIN
              ":12: uplod: there is no section \"uplod\"" UNKNOWN "\n" MAIN
              ":16: profile p.columns: \"a\"" NOT_POSITION "\n" MAIN
              ":17: profile p.quote: delimiter and quote are the same character; write two "

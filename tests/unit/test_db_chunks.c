@@ -2,6 +2,8 @@
 /* Chunks on a real server: through BEGIN, COPY, gate and COMMIT, and out again. */
 #include "tests/unit/db_upload.h"
 
+#include "db/content.h"
+
 static void test_chunk(void **state)
 {
     struct world *world = world_of(state);
@@ -114,6 +116,74 @@ static void assert_fenced(struct world *world, const struct upload *upload, cons
     rollback(world);
     assert_rows(world, 10, 1);
     side(world, "UPDATE file_tracker SET %s", back);
+}
+
+static void take_content(void *arg, const struct owner_of_content *found,
+                         const struct db_error *err)
+{
+    struct reply *reply = arg;
+
+    reply->count = found ? found->tracker : 0;
+    take_error(reply, err);
+    reply->here = true;
+}
+
+static struct reply claim(struct world *world, const struct upload *upload, int64_t size)
+{
+    static const unsigned char hash[CHECKPOINT_HASH_BYTES] = {1, 2, 3};
+    struct reply reply = {0};
+
+    content_claim(world->conn, &upload->claim, hash, size, false, take_content, &reply);
+    await(world, &reply.here);
+    return reply;
+}
+
+static void test_fenced_at_claim(void **state)
+{
+    struct world *world = world_of(state);
+    struct upload upload;
+
+    upload_open(world, &upload);
+    for (size_t i = 0; i < sizeof moved / sizeof *moved; i++) {
+        side(world, "UPDATE file_tracker SET %s", moved[i][0]);
+        struct reply reply = claim(world, &upload, 1);
+        assert_int_equal(reply.error.meaning, DB_FENCED);
+        side(world, "UPDATE file_tracker SET %s", moved[i][1]);
+    }
+    assert_int_equal(side_int(world, "SELECT count(*) FROM file_content"), 0);
+    upload_fini(&upload);
+}
+
+/* What another has, and from when on it does not count any more. */
+static void test_claim(void **state)
+{
+    struct world *world = world_of(state);
+    struct upload upload;
+    struct reply reply;
+
+    upload_open(world, &upload);
+    side(world, "INSERT INTO file_tracker (id, path, profile, profile_text, status, owner, epoch)"
+                " OVERRIDING SYSTEM VALUE"
+                " SELECT 99, '/other', profile, '{}', 'PROCESSING', 'x', 7 FROM file_tracker");
+    side(world, "INSERT INTO file_content SELECT 99, 7, 1, hash FROM"
+                " (SELECT decode('010203' || repeat('00', 13), 'hex') AS hash) AS h");
+    reply = claim(world, &upload, 1);
+    assert_no_error(&reply);
+    assert_int_equal(reply.count, 99);
+    reply = claim(world, &upload, 2); /* a size of its own */
+    assert_int_equal(reply.count, 0);
+    side(world, "UPDATE file_tracker SET profile = 'other' WHERE id = 99");
+    reply = claim(world, &upload, 1);
+    assert_int_equal(reply.count, 0);
+    side(world, "UPDATE file_tracker SET profile = o.profile, epoch = 8 FROM file_tracker AS o"
+                " WHERE file_tracker.id = 99 AND o.id <> 99");
+    reply = claim(world, &upload, 1); /* another epoch than that in which it was taken */
+    assert_int_equal(reply.count, 0);
+    side(world, "UPDATE file_tracker SET status = 'PROCESSED' WHERE id = 99");
+    reply = claim(world, &upload, 1);
+    assert_int_equal(reply.count, 99);
+    assert_int_equal(side_int(world, "SELECT count(*) FROM file_content"), 1);
+    upload_fini(&upload);
 }
 
 static void test_fenced_at_gate(void **state)
@@ -337,6 +407,8 @@ int main(void)
         WORLD_TEST(test_durability),
         WORLD_TEST(test_fenced_at_begin),
         WORLD_TEST(test_fenced_at_gate),
+        WORLD_TEST(test_fenced_at_claim),
+        WORLD_TEST(test_claim),
         WORLD_TEST(test_chain_is_unbroken),
         WORLD_TEST(test_only_inside_a_transaction),
         WORLD_TEST(test_refused_by_commit),
