@@ -96,16 +96,18 @@ def run(name, one_round, world, seed, numbers, tally=None):
     return tally
 
 
-def main(name, doc, make_world, one_round, rounds):
-    """The program of a campaign: NAME.py [--seed S] [--rounds N] [--first R]."""
+def main(name, doc, make_world, one_round, rounds=None):
+    """The program of a campaign: NAME.py [--seed S] [--rounds N] [--first R]. Without `rounds` a whole
+    one has as many as the world's `whole` says."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
-    parser.add_argument("--rounds", type=int, default=rounds, help=f"how many (default {rounds})")
+    parser.add_argument("--rounds", type=int, help=f"how many (default {rounds or 'all there are'})")
     parser.add_argument("--first", type=int, default=1, help="number of the first round")
     options = parser.parse_args()
-    numbers = range(options.first, options.first + options.rounds)
-    print(f"{name}: seed {options.seed}, rounds {numbers[0]} to {numbers[-1]}", flush=True)
     begin, tally, world = time.monotonic(), Tally(), make_world()
+    count = options.rounds or rounds or world.whole - options.first + 1
+    numbers = range(options.first, options.first + count)
+    print(f"{name}: seed {options.seed}, rounds {numbers[0]} to {numbers[-1]}", flush=True)
     try:
         for number in numbers:
             run(name, one_round, world, options.seed, [number], tally)

@@ -41,6 +41,7 @@ class World(campaign.World):
                 scenario(self.service)
                 self.rest()
                 self.places += [(victim, scenario, n) for n in range(1, self.count + 1)]
+        self.whole = -(-len(self.places) // self.every)
         print(f"{len(self.places)} calls", flush=True)
 
     def prepare(self, victim, number):
@@ -157,4 +158,4 @@ def every_of_arguments():
 
 if __name__ == "__main__":
     every_of_arguments()
-    raise SystemExit(main("syscalls", __doc__, World, one_round, 6000))
+    raise SystemExit(main("syscalls", __doc__, World, one_round))

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: PostgreSQL
 """The connection between worker and server is cut behind its n-th byte, in either direction.
 
-A proxy stands between them. A first upload shows where messages begin and end; a round cuts the
-connection of a worker behind one of these places, a byte before or after it (--bytes: behind any
-byte), the reply to a COMMIT among them: as FIN, with the server's side left open for a while (its
-backend lives on, and may still commit), or by silence, which a kill or a stop then ends."""
+A proxy stands between them, on TCP. A first upload shows how many bytes there are and where messages
+begin and end; round n cuts the connection of a worker at the n-th case: behind a message, a byte
+before or after that, the reply to a COMMIT among them, in each of the ways of HOWS, and (unless
+--messages) behind any byte between in one of them: by FIN, by RST, with the server's side left open for a while
+(its backend lives on, and may still commit), or by silence, which a kill or a stop then ends."""
 
-import os
+import random
 import selectors
 import socket
 import struct
@@ -24,7 +25,8 @@ BAD = {5, 200}
 REFUSED = {100, 329}
 CHECK = "ALTER TABLE uploader.file_data ADD CHECK (name NOT IN ('Person 100', 'Person 329'))"
 TO_SERVER, TO_WORKER = 0, 1
-HOWS = ["fin", "zombie", "silence kill", "silence stop"]
+HOWS = ["fin", "rst", "zombie", "silence kill", "silence stop"]
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: what is closed is reset
 
 
 class Cut:
@@ -33,19 +35,21 @@ class Cut:
 
 
 class Proxy:
-    """Passes bytes on between clients of its folder's socket and the cluster's."""
+    """Passes bytes on between clients on TCP and the cluster's socket."""
 
     def __init__(self, cluster):
         self.cluster = cluster
-        self.folder = f"{cluster.folder}-proxy"
-        os.makedirs(self.folder, exist_ok=True)
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(f"{self.folder}/.s.PGSQL.5432")
-        self.listener.listen(64)
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.cut = None
         self.seen = None  # bytes of a worker's connection, in each direction, while it is recorded
         self.zombies = []
         threading.Thread(target=self.accept, daemon=True).start()
+
+    @property
+    def way(self):
+        """What a conninfo says to come here; the startup packet is the first that is sent."""
+        return (f"hostaddr=127.0.0.1 port={self.listener.getsockname()[1]} sslmode=disable"
+                " gssencmode=disable")
 
     def accept(self):
         while True:
@@ -92,13 +96,15 @@ class Proxy:
                     here = cut and cut.direction == direction
                     if here and passed[direction] + len(data) >= cut.at:
                         to.sendall(data[:cut.at - passed[direction]])
-                        self.carry_out(cut, server)
+                        self.carry_out(cut, client, server)
                         return
                     to.sendall(data)
                     passed[direction] += len(data)
 
-    def carry_out(self, cut, server):
+    def carry_out(self, cut, client, server):
         cut.hit.set()
+        if cut.how == "rst":
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         if cut.how == "zombie":
             self.zombies.append(server)
         if cut.how.startswith("silence"):
@@ -137,24 +143,28 @@ class World(campaign.World):
         self.proxy.end_zombies()
         self.begin(upload={"chunk_bytes": "4K", "lanes": 1})
         conninfo = self.cluster.conninfo(self.service.database)
-        self.service.set(database={
-            "conninfo": conninfo.replace(self.cluster.folder, self.proxy.folder)})
+        self.service.set(database={"conninfo": f"{conninfo} {self.proxy.way}"})
         self.service.start()
         self.service.sql.run(CHECK)
         return self.service
 
     def record(self):
-        """Uploads once, to know the places."""
+        """Uploads once, to know the cases: direction, byte and how."""
         service = self.renew()
         self.proxy.seen = [bytearray(), bytearray()]
         service.ok("upload", "--wait", service.people(count=COUNT, bad=BAD), code=3)
         seen, self.proxy.seen = self.proxy.seen, None
-        self.places = []
+        self.cases = []
         for direction in (TO_SERVER, TO_WORKER):
             ends = boundaries(bytes(seen[direction]), direction == TO_SERVER)
             near = {end + delta for end in ends for delta in (-1, 0, 1)}
-            all_of_them = range(1, len(seen[direction])) if self.every_byte else sorted(near)
-            self.places += [(direction, at) for at in all_of_them if 0 < at < len(seen[direction])]
+            places = range(1, len(seen[direction]))
+            self.cases += [(direction, at, how) for at in places if at in near for how in HOWS]
+            if self.every_byte:
+                self.cases += [(direction, at, HOWS[at % len(HOWS)])
+                               for at in places if at not in near]
+        random.Random(0).shuffle(self.cases)  # a part of them is spread over all
+        self.whole = len(self.cases)
 
     def end(self):
         super().end()
@@ -163,8 +173,7 @@ class World(campaign.World):
 
 def one_round(world, dice, tally):
     service = world.renew()
-    direction, at = dice.choice(world.places)
-    how = dice.choice(HOWS)
+    direction, at, how = world.cases[(dice.number - 1) % len(world.cases)]
     cut = world.proxy.cut = Cut(direction, at, how)
     path = service.people(count=COUNT, bad=BAD)
     tracker = service.ok("upload", path, "--json").json["id"]
@@ -187,7 +196,6 @@ def one_round(world, dice, tally):
 
 
 if __name__ == "__main__":
-    if "--bytes" in sys.argv:
-        sys.argv.remove("--bytes")
-        World.every_byte = True
-    raise SystemExit(main("wire", __doc__, World, one_round, 2000))
+    World.every_byte = "--messages" not in sys.argv
+    sys.argv = [word for word in sys.argv if word != "--messages"]
+    raise SystemExit(main("wire", __doc__, World, one_round))
