@@ -180,8 +180,8 @@ def command(world, dice, path, tally):
 def make_file(world, dice):
     """A file with some bad records and some that the table may refuse, with quoted line breaks and
     one of the line ends; answers its path and the number of its rejects."""
-    count = dice.randint(1000, 12000)
-    odd = dice.sample(range(2, count), dice.randint(0, 12))
+    count = dice.randint(500, 5000)
+    odd = dice.sample(range(2, count), dice.randint(0, 8))
     bad = set(odd[::2])
     refused = set(odd[1::2]) if world.table in ("unique index", "check") else set()
     end = dice.choice(["\n", "\r\n"])
@@ -218,10 +218,10 @@ def to_the_end(world, path, bad):
 
 def one_round(world, dice, tally):
     service = world.renew(dice)
-    files = [make_file(world, dice) for _ in range(dice.randint(1, 4))]
+    files = [make_file(world, dice) for _ in range(dice.randint(1, 3))]
     service.ok("upload", *(path for path, _ in files))
     for _ in range(dice.randint(1, 5)):
-        time.sleep(dice.random() ** 2 * 0.1)
+        time.sleep(dice.random() ** 3 * 0.1)
         act = dice.random()
         if act < 0.45:
             death = dice.choice(DEATHS)

@@ -15,6 +15,7 @@ import struct
 import sys
 import threading
 import time
+from collections import Counter
 
 import campaign
 from campaign import main
@@ -131,6 +132,12 @@ def boundaries(data, startup):
     return found
 
 
+def turn(seen, kind):
+    """Which of its kind this one is."""
+    seen[kind] += 1
+    return seen[kind]
+
+
 class World(campaign.World):
     every_byte = False
 
@@ -163,7 +170,9 @@ class World(campaign.World):
             if self.every_byte:
                 self.cases += [(direction, at, HOWS[at % len(HOWS)])
                                for at in places if at not in near]
-        random.Random(0).shuffle(self.cases)  # a part of them is spread over all
+        random.Random(0).shuffle(self.cases)  # a part of them is spread over all, and over every kind
+        seen = Counter()
+        self.cases.sort(key=lambda case: turn(seen, (case[0], case[2])))
         self.whole = len(self.cases)
 
     def end(self):
