@@ -155,7 +155,7 @@ docs: packages-build packages-check $(BUILD)/print-docs
 docs-check: $(BUILD)/print-docs
 	@scripts/docs --check $(BUILD)/print-docs $(DOCS)
 
-.PHONY: lint indent model
+.PHONY: lint indent model mutants
 lint: packages-build packages-lint $(BUILD)/gen/sql.inc
 	@scripts/lint $(BUILD) $(foreach folder,$(FOLDERS),$(call sources,$(folder)))
 
@@ -171,6 +171,10 @@ campaign: packages-build packages-server packages-test
 model: packages-model
 	@BUILD=$(BUILD) tests/model/run full
 
+# Does a broken product make the tests red? MUTANTS="name ..." for some; docs in tests/mutants/run.
+mutants: packages-build packages-server packages-test
+	@$(PYTHON) tests/mutants/run $(MUTANTS)
+
 .PHONY: clean help
 clean:
 	rm -rf build
@@ -182,4 +186,5 @@ help:
 	@echo "make check    seconds, no server                make lint     clang-tidy and cppcheck"
 	@echo "make docs     prints the generated documents    make indent   clang-format"
 	@echo "make campaign crashes at random and at every place, whole (CAMPAIGN=\"--rounds N --seed S\")"
+	@echo "make mutants  breaks the product in twenty ways, and sees that the tests notice"
 	@echo "make model    the whole search of the protocol's model (make test runs a bounded one)"

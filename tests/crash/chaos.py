@@ -56,7 +56,7 @@ class World(campaign.World):
         return self.service
 
 
-# ---- what dies: each answers whether it came at an instant that counts ----
+# ---- what happens: each answers whether it came at an instant that counts ----
 
 
 def kill_worker(world, dice):
@@ -147,8 +147,17 @@ def kill_postmaster(world, _):
     return hit
 
 
-DEATHS = [kill_worker, kill_supervisor, kill_both, shutdown, terminate_backend, kill_backend,
-          crash_server, kill_postmaster]
+def tidy_index(world, dice):
+    """The BRIN index is summarised, or loses a range's summary, while chunks and rollbacks go on."""
+    statement = dice.choice(["VACUUM uploader.file_data",
+                             "SELECT brin_summarize_new_values('uploader.file_data_place')",
+                             "SELECT brin_desummarize_range('uploader.file_data_place', 0)"])
+    sql(world).run(statement)
+    return bool(world.service.workers())
+
+
+FAULTS = [kill_worker, kill_supervisor, kill_both, shutdown, terminate_backend, kill_backend,
+          crash_server, kill_postmaster, tidy_index]
 RARE = {crash_server, kill_postmaster, kill_backend}  # for they take long
 COMMANDS = [("stop",), ("kill",), ("upload",), ("upload", "--restart")]
 ENDS = {"stop": "STOPPED", "kill": "KILLED"}
@@ -224,10 +233,10 @@ def one_round(world, dice, tally):
         time.sleep(dice.random() ** 3 * 0.1)
         act = dice.random()
         if act < 0.45:
-            death = dice.choice(DEATHS)
-            if death in RARE and dice.random() < 0.7:
-                death = kill_worker
-            tally.note(death.__name__.replace("_", " "), death(world, dice))
+            fault = dice.choice(FAULTS)
+            if fault in RARE and dice.random() < 0.7:
+                fault = kill_worker
+            tally.note(fault.__name__.replace("_", " "), fault(world, dice))
         elif act < 0.9:
             command(world, dice, dice.choice(files)[0], tally)
         else:
