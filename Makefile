@@ -97,6 +97,10 @@ $(BUILD)/tests/nth: tests/crash/nth.c
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $<
+$(BUILD)/bench/reading: $(BUILD)/obj/bench/reading.o $(LIBRARY)
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	$(Q)$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(all_libs)
 $(BUILD)/print-docs: $(BUILD)/obj/docs/print.o $(LIBRARY)
 	@echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(all_libs)
@@ -155,7 +159,7 @@ docs: packages-build packages-check $(BUILD)/print-docs
 docs-check: $(BUILD)/print-docs
 	@scripts/docs --check $(BUILD)/print-docs $(DOCS)
 
-.PHONY: lint indent model mutants
+.PHONY: lint indent model mutants bench
 lint: packages-build packages-lint $(BUILD)/gen/sql.inc
 	@scripts/lint $(BUILD) $(foreach folder,$(FOLDERS),$(call sources,$(folder)))
 
@@ -170,6 +174,11 @@ campaign: packages-build packages-server packages-test
 
 model: packages-model
 	@BUILD=$(BUILD) tests/model/run full
+
+# Ratios to what anyone would use instead, into bench/results; B=name for one, QUICK=1 for a minute.
+bench: packages-build packages-server packages-bench
+	@$(MAKE) --no-print-directory programs $(BUILD)/bench/reading
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) bench/run $(if $(QUICK),--quick) $(B)
 
 # Does a broken product make the tests red? MUTANTS="name ..." for some; docs in tests/mutants/run.
 mutants: packages-build packages-server packages-test
@@ -186,5 +195,6 @@ help:
 	@echo "make check    seconds, no server                make lint     clang-tidy and cppcheck"
 	@echo "make docs     prints the generated documents    make indent   clang-format"
 	@echo "make campaign crashes at random and at every place, whole (CAMPAIGN=\"--rounds N --seed S\")"
+	@echo "make bench    compares speeds (B=name: one case; QUICK=1: small)"
 	@echo "make mutants  breaks the product in twenty ways, and sees that the tests notice"
 	@echo "make model    the whole search of the protocol's model (make test runs a bounded one)"

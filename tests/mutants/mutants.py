@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: PostgreSQL
+"""The ways in which the product is broken: one text of one file in place of another, and the tests
+(an expression of pytest -k) of which one at least must go red."""
+
+from collections import namedtuple
+
+Mutant = namedtuple("Mutant", "name what tests file old new")
+
+GATE = "db/sql/migrations/001.sql"
+E2E = "test_recovery or test_states or test_files or test_lanes or test_supervisor"
+
+MUTANTS = [
+    Mutant("gate_any_epoch", "the gate lets every epoch pass", "test_unit or wire or owners", GATE,
+           "t.id = a_tracker AND t.epoch = a_epoch AND t.token = a_token AND t.owner = a_owner\n"
+           "      AND t.status = 'PROCESSING' AND t.wanted IS NULL\n    FOR SHARE",
+           "t.id = a_tracker\n    FOR SHARE"),
+    Mutant("gate_no_lock", "the gate looks at the tracker without a lock", "test_unit or wire", GATE,
+           "t.status = 'PROCESSING' AND t.wanted IS NULL\n    FOR SHARE;",
+           "t.status = 'PROCESSING' AND t.wanted IS NULL;"),
+    Mutant("gate_no_chain", "the gate does not look whether the chain goes on", "test_unit", GATE,
+           "a_last_line - a_first_line + 1 = a_row_count + a_reject_count) IS NOT TRUE THEN",
+           "a_last_line - a_first_line + 1 = a_row_count + a_reject_count) IS NULL THEN"),
+    Mutant("checkpoint_apart", "a checkpoint in a transaction of its own", E2E,
+           "db/sql/chunk_commit.sql", "SELECT @schema@.gate($1",
+           "COMMIT; BEGIN; SELECT @schema@.gate($1"),
+    Mutant("commit_before_predecessor", "a lane commits as soon as it is copied", E2E,
+           "worker/dispatch.c",
+           "static void on_lane_copied(void *arg, struct lane *lane)\n{\n    (void)lane;\n",
+           "static void on_lane_copied(void *arg, struct lane *lane)\n{\n    struct error ignored;\n"
+           "    struct dispatch *m = arg;\n"
+           "    if (m->queue[0].lane != lane && lane_commit(lane, NULL, &ignored) == 0)\n"
+           "        return;\n"),
+    Mutant("rejects_lost", "a chunk's rejects are not sent", "test_csv", "worker/lane.c",
+           "if (counts->rejects > 0)\n        send_rejects", "if (counts->rejects < 0)\n        send_rejects"),
+    Mutant("reject_lost_on_resume", "a resumed upload counts its rejects from none", E2E,
+           "worker/load.c", ".rejects = checkpoint->rejects_total,", ".rejects = 0,"),
+    Mutant("resume_no_compare", "a resume does not compare what is in", "test_files", "worker/verify.c",
+           "if (v->rc < 0 || memcmp(hash, checkpoint->hash, sizeof hash) != 0)",
+           "if (v->rc < 0)"),
+    Mutant("file_not_looked_at", "a file that changes while it is read is not noticed",
+           "test_files", "worker/lane.c",
+           "int rc = source_check(&lane->input->source, err);", "int rc = 0;"),
+    Mutant("second_pass_unchecked", "what is sent may differ from what was hashed", "test_unit",
+           "worker/pass.c", "(!pass->part && memcmp(hash, pass->chunk.hash, sizeof hash) != 0)", "false"),
+    Mutant("stop_without_fence", "a stop leaves epoch and token as they are", E2E + " or test_unit",
+           "db/sql/move.sql", "SET epoch = t.epoch + 1,\n        token = $4::bigint,",
+           "SET epoch = t.epoch + (coalesce($7, '') <> 'stop')::int,\n"
+           "        token = CASE WHEN $7 = 'stop' THEN t.token ELSE $4::bigint END,"),
+    Mutant("stop_keeps_rejects", "a rollback leaves the rejects", "test_states or test_unit", GATE,
+           "DELETE FROM @schema@.file_reject AS r\n        WHERE r.file_tracker_id = a_tracker",
+           "DELETE FROM @schema@.file_reject AS r\n        WHERE r.file_tracker_id = -a_tracker"),
+    Mutant("kill_goes_on", "what a user killed goes on after a restart", "test_recovery",
+           "db/moves.h", 'X(MOVE_KILL, "kill", STATUS_KILLED, WANTED_NOTHING, MARK_CLEARED',
+           'X(MOVE_KILL, "kill", STATUS_KILLED, WANTED_NOTHING, MARK_SET'),
+    Mutant("finish_unproven", "PROCESSED without a look at the final checkpoint", "test_unit",
+           "db/sql/move.sql", "AND p.final AND p.rows + p.rejects = p.line", ""),
+    Mutant("acknowledged_too_early", "what is acknowledged is not durable yet", "test_recovery",
+           "db/sql/move.sql",
+           "SELECT pg_catalog.set_config('synchronous_commit', 'on', true)\n"
+           "WHERE pg_catalog.current_setting('synchronous_commit') = 'off';",
+           "SELECT pg_catalog.set_config('synchronous_commit', 'off', true);"),
+    Mutant("recovery_without_fence", "recovery does not fence", "test_unit or chaos or wire",
+           "db/sql/unfinished_fence.sql",
+           "SET epoch = t.epoch + 1, token = @schema@.new_token()",
+           "SET epoch = t.epoch, token = t.token"),
+    Mutant("earlier_life_lives", "an earlier life's backends are left alone", "test_unit",
+           "db/sql/earlier_life_terminate.sql", "THEN pg_catalog.pg_terminate_backend(a.pid)",
+           "THEN true"),
+    Mutant("worker_outlives", "a worker does not die with its supervisor", "test_recovery",
+           "worker/main.c", "prctl(PR_SET_PDEATHSIG, SIGKILL);", ""),
+    Mutant("sift_in_any_order", "a lane's refused rows are sought before those in front are in",
+           "test_sift", "worker/dispatch.c",
+           "static void on_lane_refused(void *arg, struct lane *lane)\n{\n    (void)lane;\n",
+           "static void on_lane_refused(void *arg, struct lane *lane)\n{\n"
+           "    lane_sift(lane, rejects_left(arg));\n    return;\n"),
+    Mutant("record_cut_at_quote", "a doubled quote ends a field", "test_oracle", "csv/scanner.c",
+           "if (*p == s->quote)\n        s->state = QUOTED;", "if (*p == s->quote)\n        s->state = TEXT;"),
+]
