@@ -117,7 +117,7 @@ def uploader_batch(lab, size):
     service.stop()
     service.set(batch__small={"files": f"{folder}/*.csv"})
     sample = lab.measure(lambda: run([ROOT / "build/uploaderd", "--config", service.config,
-                                      "--batch=small"]))
+                                      "--batch"]))
     assert service.count() == size.files * 100
     return sample
 
