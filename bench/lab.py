@@ -137,7 +137,7 @@ class Lab:
     def new_service(self, **options):
         """An uploaderd with a database of its own and the defaults, but for these options."""
         self.service = harness.Service(self.cluster, **options)
-        self.service.set(files={"allow": FILES}, supervisor={"log_level": "info"})
+        self.service.set(files={"allow": [self.service.files, FILES]}, supervisor={"log_level": "info"})
         self.service.start()
         self.service.sql.run("CHECKPOINT")
         return self.service

@@ -130,8 +130,9 @@ static void test_blocker_is_terminated(void **state)
     PQsendQuery(waiter, "SELECT FROM " WORLD_QUOTED ".file_tracker FOR UPDATE");
     snprintf(waits, sizeof waits, "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = %d",
              PQbackendPID(waiter));
+    uint64_t end = uv_hrtime() + PATIENCE_MS * UINT64_C(1000000);
     while (side_int(world, waits) == 0)
-        ;
+        assert_true(uv_hrtime() < end);
     tracker_move(world->conn, MOVE_KILL, &made.tracker, &args, take_tracker, &fenced);
     expect_silence(world, &fenced, 300);
     assert_blockers(world, 1, 0);
