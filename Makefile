@@ -159,7 +159,7 @@ docs: packages-build packages-check $(BUILD)/print-docs
 docs-check: $(BUILD)/print-docs
 	@scripts/docs --check $(BUILD)/print-docs $(DOCS)
 
-.PHONY: lint indent model mutants bench
+.PHONY: lint indent model mutants bench bench-scale
 lint: packages-build packages-lint $(BUILD)/gen/sql.inc
 	@scripts/lint $(BUILD) $(foreach folder,$(FOLDERS),$(call sources,$(folder)))
 
@@ -180,6 +180,12 @@ bench: packages-build packages-server packages-bench
 	@$(MAKE) --no-print-directory programs $(BUILD)/bench/reading
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) bench/run $(if $(QUICK),--quick) $(B)
 
+# Takes hours: how cost grows, latencies, servers that are far away.
+bench-scale: packages-build packages-server packages-bench
+	@$(MAKE) --no-print-directory programs
+	@for b in scale latency remote; do PYTHONDONTWRITEBYTECODE=1 $(PYTHON) bench/$$b.py \
+	    $(if $(QUICK),--quick) || exit 1; done
+
 # Does a broken product make the tests red? MUTANTS="name ..." for some; docs in tests/mutants/run.
 mutants: packages-build packages-server packages-test
 	@$(PYTHON) tests/mutants/run $(MUTANTS)
@@ -196,5 +202,6 @@ help:
 	@echo "make docs     prints the generated documents    make indent   clang-format"
 	@echo "make campaign crashes at random and at every place, whole (CAMPAIGN=\"--rounds N --seed S\")"
 	@echo "make bench    compares speeds (B=name: one case; QUICK=1: small)"
+	@echo "make bench-scale  how cost grows, latencies, far servers (hours; QUICK=1: minutes)"
 	@echo "make mutants  breaks the product in twenty ways, and sees that the tests notice"
 	@echo "make model    the whole search of the protocol's model (make test runs a bounded one)"

@@ -18,6 +18,7 @@ import harness  # noqa: E402
 
 PSQL = "/usr/lib/postgresql/15/bin/psql"  # the program itself: Debian's wrapper adds 20 ms
 FILES = ROOT / "build/bench/files"
+RESULTS = ROOT / "bench/results"
 SETTINGS = ["shared_buffers=512MB", "max_wal_size=8GB"]  # else the server's own defaults
 
 Sample = namedtuple("Sample", "seconds client_cpu server_cpu wal")

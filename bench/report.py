@@ -8,10 +8,9 @@ import statistics
 import subprocess
 import time
 
-from lab import ROOT
+from lab import RESULTS
 from ways import WAYS
 
-RESULTS = ROOT / "bench/results"
 
 
 def machine():
