@@ -26,6 +26,14 @@ def own_cluster():
 
 
 @pytest.fixture
+def durable_cluster():
+    """What is committed asynchronously stays in its memory for long."""
+    cluster = harness.Cluster("wal_writer_delay=10s", "bgwriter_delay=10s")
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture
 def new_service(cluster):
     """A maker of services, which are ended after the test. It is started by the test."""
     made = []

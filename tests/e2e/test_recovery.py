@@ -110,6 +110,50 @@ def test_killed_stays_killed_over_a_restart(service):
     assert check_exact(service, tracker) == "KILLED"
 
 
+@pytest.mark.parametrize("words, status", [
+    (("upload",), "INITIALIZING"), (("upload", "--wait"), "PROCESSED"), (("kill",), "KILLED"),
+    (("stop",), "STOPPED")], ids=str)
+def test_what_is_acknowledged_survives_the_server(new_service, durable_cluster, words, status):
+    """The server crashes right behind the answer. It is one that keeps for itself what it commits
+    until it is asked to make it durable, as is its default for this database."""
+    service = new_service(cluster=durable_cluster, upload={"chunk_bytes": "4K"},
+                          supervisor={"max_workers": 1})
+    with durable_cluster.connect() as sql:
+        sql.run(f"ALTER DATABASE {service.database} SET synchronous_commit = off")
+    service.start()
+    if words[0] in ("kill", "stop"):
+        path, _ = service.in_the_middle()
+    elif status == "INITIALIZING":  # and stays it, for the one worker has another to do
+        service.in_the_middle("first.csv", count=400_000)
+        path = service.people()
+    else:
+        path = service.people()
+    service.ok(*words, path)
+    durable_cluster.crash()
+    service.kill()
+    durable_cluster.start()
+    tracker, found = service.sql.run(
+        "SELECT id, status FROM uploader.file_tracker WHERE path = %s", str(path))[0]
+    assert found == status
+    assert check_exact(service, tracker, with_file=True) == status
+
+
+def test_the_reject_limit_counts_what_was_rejected_before(new_service):
+    count, bad = 20_000, {1, 2, 3, 19_999, 20_000}
+    service = new_service(upload={"chunk_bytes": "4K", "reject_limit": 4}).start()
+    path = service.people(count=count, bad=bad)
+    tracker = service.ok("upload", path, "--json").json["id"]
+    wait_until(lambda: service.status(path)["rows"] > 0, "the first rows")
+    assert service.ok("kill", path, "--json").json["rejects"] == 3
+    answer = service.ok("upload", "--wait", path, "--json", code=1).json
+    assert answer["error"]["code"] == "reject_limit"
+    assert check_exact(service, tracker, with_file=True) == "FAILED"
+    service.set(upload={"reject_limit": 5})
+    service.reload()
+    assert service.ok("upload", "--wait", path, "--json", code=3).json["rejects"] == 5
+    assert check_exact(service, tracker, with_file=True) == "PROCESSED"
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_shutdown_ends_at_a_recovery_point(new_service, how):
     service = new_service(upload={"chunk_bytes": "4K"}, supervisor={"resume": "no"}).start()

@@ -32,7 +32,7 @@ MUTANTS = [
            "        return;\n"),
     Mutant("rejects_lost", "a chunk's rejects are not sent", "test_csv", "worker/lane.c",
            "if (counts->rejects > 0)\n        send_rejects", "if (counts->rejects < 0)\n        send_rejects"),
-    Mutant("reject_lost_on_resume", "a resumed upload counts its rejects from none", E2E,
+    Mutant("reject_lost_on_resume", "a resumed upload counts its rejects from none", "test_recovery",
            "worker/load.c", ".rejects = checkpoint->rejects_total,", ".rejects = 0,"),
     Mutant("resume_no_compare", "a resume does not compare what is in", "test_files", "worker/verify.c",
            "if (v->rc < 0 || memcmp(hash, checkpoint->hash, sizeof hash) != 0)",
