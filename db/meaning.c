@@ -12,14 +12,15 @@ static const struct {
     const char *prefix;
     enum db_meaning meaning;
 } meanings[] = {
-    {"UP001", DB_FENCED}, /* raised by gate and pop: another epoch, or a stop */
-    {"UP002", DB_FENCED}, /* raised by the gate: does not continue the chain */
-    {"08", DB_LOST},      /* connection exceptions */
-    {"57P01", DB_LOST},   /* admin shutdown, or a terminated backend */
-    {"57P02", DB_LOST},   /* crash shutdown */
-    {"57P03", DB_LOST},   /* cannot connect now */
-    {"53300", DB_LOST},   /* too many connections */
-    {"25P03", DB_LOST},   /* the session was ended, idle in its transaction */
+    {"UP001", DB_FENCED},    /* raised by gate and pop: another epoch, or a stop */
+    {"UP002", DB_FENCED},    /* raised by the gate: does not continue the chain */
+    {"08", DB_LOST},         /* connection exceptions */
+    {"57P01", DB_LOST},      /* admin shutdown, or a terminated backend */
+    {"57P02", DB_LOST},      /* crash shutdown */
+    {"57P03", DB_LOST},      /* cannot connect now */
+    {"53300", DB_LOST},      /* too many connections */
+    {"25P03", DB_LOST},      /* the session was ended, idle in its transaction */
+    {"57014", DB_EXHAUSTED}, /* cancelled: a timeout of the operator's, or somebody */
     {"25006", DB_READ_ONLY}, {"55P03", DB_CONFLICT}, /* lock not available: lock_timeout */
     {"40", DB_CONFLICT},                             /* deadlock, serialization failure */
     {"53", DB_EXHAUSTED},                            /* disk full, out of memory */

@@ -41,9 +41,13 @@ def wait_until(condition, what, patience_s=PATIENCE_S, pause_s=0.01):
 class Cluster:
     """A private PostgreSQL, on a Unix socket in a folder of its own."""
 
-    def __init__(self, *settings):
+    def __init__(self, *settings, follows=None):
+        """follows: a Cluster, whose standby this is."""
         self.folder = tempfile.mkdtemp(prefix="uplpg-", dir="/tmp")
-        self._call("create", *settings)
+        if follows:
+            self._call("standby", follows.folder)
+        else:
+            self._call("create", *settings)
 
     def _call(self, command, *arguments):
         subprocess.run([CLUSTER, command, self.folder, *arguments], check=True, timeout=PATIENCE_S)
@@ -72,6 +76,9 @@ class Cluster:
 
     def crash(self):
         self._call("crash")
+
+    def promote(self):
+        self._call("promote")
 
     def freeze(self):
         """Stops the server: connections stay, and nobody answers. What it returns undoes that."""
@@ -274,8 +281,7 @@ class Service:
                 send_signal(pid, signal.SIGCONT)
             self.process.kill()
             self.process.wait()
-        if self._sql:
-            self._sql.close()
+        self.leave_sql()
         if self.own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -335,6 +341,12 @@ class Service:
         if self._sql is None or self._sql.connection.closed:
             self._sql = self.cluster.connect(self.database)
         return self._sql
+
+    def leave_sql(self):
+        """The next use of sql is a new connection."""
+        if self._sql:
+            self._sql.close()
+        self._sql = None
 
     def rows(self, tracker=None):
         """[(line_no, name, email)] of a tracker, the only one when None."""

@@ -3,6 +3,7 @@
 -- acknowledged to a person, so it is durable: see chunk_begin.sql for the levels.
 -- $1 tracker, $2 epoch, $3 token, $4 about how many rows
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+SET LOCAL statement_timeout = 0;
 SELECT pg_catalog.set_config('synchronous_commit', 'on', true)
 WHERE pg_catalog.current_setting('synchronous_commit') = 'off';
 SELECT chunk_no, first_line, last_line, start_offset, end_offset, row_count, reject_count,

@@ -64,7 +64,7 @@ static const struct {
     {"3F000", NULL, NULL, DB_DENIED},
     {"0A000", NULL, NULL, DB_DENIED},
     {"25P02", NULL, NULL, DB_DENIED},
-    {"57014", NULL, NULL, DB_DENIED},
+    {"57014", NULL, NULL, DB_EXHAUSTED},
     {"57P04", NULL, NULL, DB_DENIED},
     {"P0002", NULL, NULL, DB_DENIED},
     {"XX000", NULL, NULL, DB_DENIED},
