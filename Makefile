@@ -48,7 +48,7 @@ parts = $(foreach part,$(1),$(call objects,$(part)))
 not_main = $(filter-out %/main.o,$(1))
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-TEST_TOOLS := $(BUILD)/tests/csvdump $(BUILD)/tests/nth
+TEST_TOOLS := $(addprefix $(BUILD)/tests/,csvdump nth load)
 
 .PHONY: all
 all: packages-build
@@ -93,7 +93,7 @@ $(BUILD)/tests/csvdump: $(BUILD)/obj/tests/csv/csvdump.o $(call parts,csv base)
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(shell pkg-config --libs jansson libxxhash) -lcsv
-$(BUILD)/tests/nth: tests/crash/nth.c
+$(BUILD)/tests/nth $(BUILD)/tests/load: $(BUILD)/tests/%: tests/crash/%.c
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $<
@@ -169,7 +169,7 @@ indent: packages-check
 .PHONY: campaign
 campaign: packages-build packages-server packages-test
 	@$(TEST_MAKE) programs $(subst $(BUILD),build/test,$(TEST_TOOLS))
-	@for c in points syscalls wire files owners chaos; do UPLOADER_BUILD=$(CURDIR)/build/test PYTHONDONTWRITEBYTECODE=1 \
+	@for c in points syscalls wire files server standby hostile owners chaos; do UPLOADER_BUILD=$(CURDIR)/build/test PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) tests/crash/$$c.py $(CAMPAIGN) || exit 1; done
 
 model: packages-model

@@ -21,8 +21,11 @@
 #define ACCEPTS_A_TURN 64
 
 /* A client that has so much under way, or does not read, is not read until that has changed. */
-#define REQUESTS_MAX 1000 /* of one client, waits among them */
-#define QUESTIONS_MAX 1   /* of one client: each may be answered with megabytes */
+#define REQUESTS_MAX 1000  /* of one client, waits among them */
+#define WEIGHT_MAX 16      /* of one client's requests under way that are not for free: */
+#define WEIGHT_STATUS 1    /* may need the database, which answers others too */
+#define WEIGHT_QUESTION 16 /* may be answered with megabytes */
+#define BURST_MAX 64       /* requests in a row, before others have their turn */
 #define QUEUED_SOFT_BYTES ((size_t)256 * 1024)
 #define QUEUED_HARD_BYTES ((size_t)32 * 1024 * 1024)
 
@@ -39,12 +42,14 @@ struct client {
     struct control *control;
     struct ipc_stream *stream;
     int64_t uid;
-    size_t requests, questions; /* under way; questions are among the requests */
-    uint64_t active_ms;         /* when a frame came or an answer went last */
-    uint64_t partial_ms;        /* since when half a frame is there; 0: none */
-    bool paused, skipped;       /* not read; has missed objects that a later one replaces */
-    bool doomed;                /* closed in the next turn */
-    bool listed;                /* in `attention` */
+    size_t requests, weight; /* under way */
+    size_t burst;            /* requests since others had their turn */
+    uint64_t active_ms;      /* when a frame came or an answer went last */
+    uint64_t partial_ms;     /* since when half a frame is there; 0: none */
+    bool asked;              /* at least one request */
+    bool paused, skipped;    /* not read; has missed objects that a later one replaces */
+    bool doomed;             /* closed in the next turn */
+    bool listed;             /* in `attention` */
     struct client *next, *prev, *next_attention;
 };
 
@@ -109,8 +114,8 @@ static bool is_congested(const struct client *client)
 
 static bool has_enough(const struct client *client)
 {
-    return client->requests >= REQUESTS_MAX || client->questions >= QUESTIONS_MAX ||
-           is_congested(client);
+    return client->requests >= REQUESTS_MAX || client->weight >= WEIGHT_MAX ||
+           client->burst >= BURST_MAX || is_congested(client);
 }
 
 /* ---- what cannot be done where it is found: a stream is not closed or read in an answer ---- */
@@ -136,6 +141,7 @@ static bool attend(struct client *client)
         client_free(client);
         return false;
     }
+    client->burst = 0;
     if (!client->paused)
         return false;
     if (has_enough(client))
@@ -200,12 +206,37 @@ static void on_answer_to_command(void *arg, json_t *message, bool last)
         attend_later(client);
 }
 
+static void on_answer_to_status(void *arg, json_t *message, bool last)
+{
+    struct client *client = arg;
+
+    client->weight -= last ? WEIGHT_STATUS : 0;
+    on_answer_to_command(arg, message, last);
+}
+
 static void on_answer_to_question(void *arg, json_t *message, bool last)
 {
     struct client *client = arg;
 
-    client->questions -= last;
+    client->weight -= last ? WEIGHT_QUESTION : 0;
     on_answer_to_command(arg, message, last);
+}
+
+/* Takes it into account; answers who gets its answers. */
+static on_answer account(struct client *client, enum ipc_kind kind)
+{
+    client->asked = true;
+    client->requests++;
+    client->burst++;
+    if (question_is(kind)) {
+        client->weight += WEIGHT_QUESTION;
+        return on_answer_to_question;
+    }
+    if (kind == IPC_STATUS) {
+        client->weight += WEIGHT_STATUS;
+        return on_answer_to_status;
+    }
+    return on_answer_to_command;
 }
 
 static void on_message(void *arg, const json_t *message)
@@ -224,11 +255,8 @@ static void on_message(void *arg, const json_t *message)
             json_object_set(refusal, "ref", ref);
         deliver(client, refusal);
     } else {
-        bool question = question_is(kind);
-        client->requests++;
-        client->questions += question;
-        request_begin(supervisor, kind, message, client->uid,
-                      question ? on_answer_to_question : on_answer_to_command, client);
+        on_answer answer = account(client, kind);
+        request_begin(supervisor, kind, message, client->uid, answer, client);
     }
     if (!client->paused && has_enough(client)) {
         client->paused = true;
@@ -305,6 +333,32 @@ static void client_new(struct control *control, int fd)
     }
 }
 
+/* Is the first better let go of than the second? One that has never asked for anything, else the
+ * one that has been quiet for longer. */
+static bool is_idler(const struct client *client, const struct client *than)
+{
+    if (client->asked != than->asked)
+        return !client->asked;
+    return client->active_ms < than->active_ms;
+}
+
+/* There are too many clients: one with nothing under way gives its place to who comes, so that
+ * nobody shuts others out by being there. False: all of them wait for something. */
+static bool make_room(struct control *control)
+{
+    struct client *idle = NULL;
+
+    for (struct client *client = control->clients; client; client = client->next)
+        if (client->requests == 0 && (!idle || is_idler(client, idle)))
+            idle = client;
+    if (!idle)
+        return false;
+    log_line(LOG_LEVEL_DEBUG, 0, "too many clients: an idle one is closed uid=%lld",
+             (long long)idle->uid);
+    client_free(idle);
+    return true;
+}
+
 static void on_listener(uv_poll_t *poll, int status, int events_seen)
 {
     struct control *control = poll->data;
@@ -323,7 +377,7 @@ static void on_listener(uv_poll_t *poll, int status, int events_seen)
             uv_poll_stop(poll);
             return;
         }
-        if (control->count >= CLIENTS_MAX)
+        if (control->count >= CLIENTS_MAX && !make_room(control))
             turn_away(fd);
         else
             client_new(control, fd);

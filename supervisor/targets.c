@@ -112,6 +112,20 @@ void target_kill(struct request *request)
     requests_attach(upload, request);
 }
 
+/* Of an upload whose worker runs memory knows more than its row: the database need not be asked,
+ * and is not: a client that asks often takes nothing from the uploads. */
+static bool answer_from_memory(struct request *request)
+{
+    const struct upload *upload = request->kind == IPC_STATUS && request->id
+                                      ? uploads_by_id(request->supervisor->uploads, request->id)
+                                      : NULL;
+
+    if (!upload || !upload->worker || state_rests(upload->state))
+        return false;
+    question_status(request, &upload->row);
+    return true;
+}
+
 void target_find(struct request *request)
 {
     struct supervisor *supervisor = request->supervisor;
@@ -122,6 +136,8 @@ void target_find(struct request *request)
         request_refuse(request, &err);
         return;
     }
+    if (answer_from_memory(request))
+        return;
     if (!supervisor->open) {
         request_hold(request);
         if (request->kind == IPC_KILL)

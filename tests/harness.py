@@ -5,6 +5,7 @@ import csv
 import itertools
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -24,6 +25,10 @@ CLUSTER = ROOT / "scripts/cluster"
 PATIENCE_S = 60  # how long anything may take on a busy machine before it counts as hung
 
 _numbers = itertools.count(1)
+
+# Thousands of connections: as many descriptors as this process may have.
+MAX_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_FILES, MAX_FILES))
 
 
 def wait_until(condition, what, patience_s=PATIENCE_S, pause_s=0.01):

@@ -39,7 +39,7 @@ MUTANTS = [
     Mutant("file_not_looked_at", "a file that changes while it is read is not noticed",
            "test_files", "worker/lane.c",
            "int rc = source_check(&lane->input->source, err);",
-           "int rc = source_check(&lane->input->source, err) * 0;"),
+           "int rc = source_check(&lane->input->source, err);\n    rc = 0;"),
     Mutant("second_pass_unchecked", "what is sent may differ from what was hashed", "test_unit",
            "worker/pass.c", "(!pass->part && memcmp(hash, pass->chunk.hash, sizeof hash) != 0)", "false"),
     Mutant("stop_unseen", "the gate does not look whether a stop is wanted", "test_unit", GATE,
