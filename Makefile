@@ -97,6 +97,12 @@ $(BUILD)/tests/nth: tests/crash/nth.c
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $<
+
+# A fuzz target: its own file, what the targets share, and all of the service (BUILD=build/fuzz).
+FUZZ_SHARED := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
+$(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_SHARED) $(LIBRARY)
+	@echo "  LD $@"
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(all_libs)
 $(BUILD)/print-docs: $(BUILD)/obj/docs/print.o $(LIBRARY)
 	@echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(all_libs)
@@ -132,6 +138,18 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 asan: packages-build packages-server packages-test
 	@$(MAKE) --no-print-directory BUILD=build/asan CFLAGS="-O1 -g $(SANITIZE)" \
 	    EXTRA=-DUPLOADER_PAUSE run-tests
+
+# libFuzzer's targets lie in a folder of their own, too; tests/fuzz/fuzz.py runs them.
+FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 1800
+.PHONY: fuzz fuzz-merge fuzz-programs
+fuzz-programs: packages-build packages-fuzz
+	@$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang \
+	    CFLAGS="-O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link" $(FUZZ_TARGETS:%=build/fuzz/fuzz_%)
+fuzz: fuzz-programs
+	@$(PYTHON) tests/fuzz/fuzz.py --seconds $(FUZZ_SECONDS) $(T)
+fuzz-merge: fuzz-programs
+	@$(PYTHON) tests/fuzz/fuzz.py --merge $(T)
 
 .PHONY: check unit
 check: packages-build packages-check
