@@ -15,7 +15,6 @@
 
 #include <string.h>
 
-/* No other part of an input has this in it. */
 static const char secret[] = "Xyz%7Secret";
 static const char with_secret[] = "\n[database]\nconninfo = user=me password=Xyz%7Secret";
 
@@ -272,7 +271,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     scratch_write(&main_file, text, size);
     scratch_write(&second_file, "", 0);
     struct outcome plain = read_conf();
-    DEMAND(!strstr(plain.errors, secret));
+    if (!memmem(in.data, in.size, secret, strlen(secret))) /* libFuzzer learns such words */
+        DEMAND(!strstr(plain.errors, secret));
     check_variant(text, size, (enum variant)(how & 3), &plain);
     outcome_fini(&plain);
     free(text);
