@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* The rules of docs/design.md for a file's records and fields, written down as plainly as can be:
  * byte by byte, over the whole file in memory. fuzz_csv compares the reader with it, and
- * test_oracle.py compares the reader with Python's csv. It shares no code with the reader. */
+ * oracle.py compares the reader with Python's csv. It shares no code with the reader. */
 #ifndef TESTS_FUZZ_CSV_MODEL_H
 #define TESTS_FUZZ_CSV_MODEL_H
 
