@@ -119,7 +119,7 @@ demo: packages-build packages-server
 
 # Test builds have pause points in them (base/pause.h), so they lie in a folder of their own.
 TEST_MAKE = $(MAKE) --no-print-directory BUILD=build/test CFLAGS="-O1 -g" EXTRA=-DUPLOADER_PAUSE
-test: packages-build packages-server packages-test
+test: packages-build packages-server packages-test packages-fuzz
 	@$(TEST_MAKE) run-tests
 
 .PHONY: test-programs run-tests
@@ -200,4 +200,5 @@ help:
 	@echo "make check    seconds, no server                make lint     clang-tidy and cppcheck"
 	@echo "make docs     prints the generated documents    make indent   clang-format"
 	@echo "make campaign crashes at random and at every place, whole (CAMPAIGN=\"--rounds N --seed S\")"
+	@echo "make fuzz     hostile input, half an hour a target (FUZZ_SECONDS=N, T=name); make fuzz-merge"
 	@echo "make model    the whole search of the protocol's model (make test runs a bounded one)"
