@@ -16,9 +16,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import oracle  # noqa: E402
-from oracle import BOM, MAX_RECORD  # noqa: E402
-
-LARGE = 100_000  # bytes; of larger files not every way is tried
+from oracle import BOM, LARGE, MAX_RECORD  # noqa: E402
 
 
 def check_all(path, data, delimiter=b",", quote=b'"', max_record=MAX_RECORD):

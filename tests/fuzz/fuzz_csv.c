@@ -19,6 +19,9 @@
 
 #define TRACKER 7
 
+/* How often a chunk is halved. */
+#define CUTS_MAX 2
+
 /* What the server is to have said of a record that it refuses. */
 static const char said[] = "the server does not like it";
 static const char sqlstate[] = "23514";
@@ -93,7 +96,7 @@ static void take_choices(struct world *w, struct input_bytes *in)
         profile->columns[i] = mem_dup(columns[i]);
     w->job.max_record = max_record == 255 ? 1024 * 1024 : 1 + (int64_t)max_record;
     w->choices.read_bytes = 1 + choose(in);
-    w->choices.chunk_bytes = 1 + (int64_t)choose(in);
+    w->choices.chunk_bytes = 1 + 4 * (int64_t)choose(in);
     w->choices.refused = choose(in);
     w->choices.again = choose(in);
 }
@@ -249,7 +252,7 @@ static void compare_bytes(struct copy_reader *reader, const char *wanted, size_t
     DEMAND(bytes && found == size && (size == 0 || memcmp(bytes, wanted, size) == 0));
 }
 
-/* The rows of the records [first, last]; `with_tail`: nothing follows. */
+/* The rows of the records [first, last], and nothing behind them. */
 static void compare_rows(const struct world *w, const struct encoded *all, int64_t first,
                          int64_t last, const struct pass_counts *counts)
 {
@@ -277,10 +280,11 @@ static void compare_rows(const struct world *w, const struct encoded *all, int64
     DEMAND(counts->rows == rows && counts->rows + counts->rejects == last - first + 1);
 }
 
-static void check_rows(const struct world *w, const struct chunk *chunk, bool part)
+/* The rows of a chunk, or of a part that is so many cuts away from one; then of its own parts. */
+static void check_rows(const struct world *w, const struct chunk *chunk, int cuts)
 {
     struct pass *pass =
-        part ? pass_part(w->input, chunk, INT64_MAX) : pass_rows(w->input, chunk, INT64_MAX);
+        cuts > 0 ? pass_part(w->input, chunk, INT64_MAX) : pass_rows(w->input, chunk, INT64_MAX);
     struct encoded all = {0};
     struct chunk first;
     struct chunk second;
@@ -291,12 +295,12 @@ static void check_rows(const struct world *w, const struct chunk *chunk, bool pa
     encoded_fini(&all);
     pass_free(pass);
     DEMAND(cut == (chunk->last_line > chunk->first_line));
-    if (!cut || w->choices.refused == 0)
+    if (!cut || cuts == CUTS_MAX || w->choices.refused == 0)
         return;
     DEMAND(first.first_line == chunk->first_line && second.last_line == chunk->last_line);
     DEMAND(first.last_line + 1 == second.first_line && first.last_line >= first.first_line);
-    check_rows(w, &first, true);
-    check_rows(w, &second, true);
+    check_rows(w, &first, cuts + 1);
+    check_rows(w, &second, cuts + 1);
 }
 
 /* The rejects: the records that are bad, and the good ones that the server has refused. */
@@ -409,7 +413,7 @@ static void check_chunks(const struct world *w, struct chunk last, bool passes,
         DEMAND(!last.final && next_chunk(w, &last, &wanted));
         compare_chunk(w, &chunk, &wanted);
         if (passes) {
-            check_rows(w, &chunk, false);
+            check_rows(w, &chunk, 0);
             check_rejects(w, &chunk);
         }
         last = chunk;

@@ -19,9 +19,9 @@ def csv_seeds():
         for name, data in getattr(test_oracle, group).items():
             data = data[0] if isinstance(data, tuple) else data
             for how in (0, 8, 16, 48):
-                yield f"{name}-{how}", bytes((how, limit, 2, 20, 3, 1)) + data[:600]
+                yield f"{name}-{how}", bytes((how, limit, 2, 5, 3, 1)) + data[:600]
                 if how == 8:
-                    yield f"{name}-headed", bytes((8, limit, 6, 9, 2, 2)) + b"n,e\n" + data[:600]
+                    yield f"{name}-headed", bytes((8, limit, 6, 2, 2, 2)) + b"n,e\n" + data[:600]
 
 
 REQUESTS = [
