@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: PostgreSQL
 """Writes the inputs that the kept corpora began with: seeds.py FOLDER. To begin anew when what an
-input's first bytes choose is changed: write them into build/fuzz/new, fuzz, and merge."""
+input's first bytes choose is changed: write them into build/fuzz/new, fuzz, and merge. Those called
+limit-... are kept besides: they stand at a limit, which a merge by what is reached does not see."""
 
 import re
 import sys
@@ -63,7 +64,7 @@ def control_seeds():
             yield f"{at}-{ending}", head + request + b"\n"
             yield f"all-{at}-{ending}", bytes((ending, 0, 7, 200)) + b"\n".join(REQUESTS[: at + 1]) + b"\n"
         for more in (0, 1, 100, 175, 176, 177, 178, 255):
-            yield f"long-{more}-{ending}", bytes((2 + ending, more, 0, 0)) + REQUESTS[0] + b"\n"
+            yield f"limit-{more}-{ending}", bytes((2 + ending, more, 0, 0)) + REQUESTS[0] + b"\n"
 
 
 MESSAGES = {
@@ -96,6 +97,8 @@ MESSAGES = {
 
 def worker_seeds():
     """Each message by itself, all of them, with pauses and short frames."""
+    for longest in (27, 28, 29):  # the message has 28 bytes, and a line end
+        yield f"limit-{longest}", bytes((2 + 4 * (longest - 16), 0, 0, 0)) + MESSAGES[0][0] + b"\n"
     for sender, messages in MESSAGES.items():
         for at, message in enumerate(messages):
             yield f"{sender}-{at}", bytes((sender, 0, 0, 0)) + message + b"\n"
@@ -137,7 +140,8 @@ def main(folder):
     for target, seeds in SEEDS.items():
         (folder / target).mkdir(parents=True, exist_ok=True)
         for name, data in seeds():
-            (folder / target / f"seed-{name}").write_bytes(data)
+            name = name if name.startswith("limit-") else f"seed-{name}"
+            (folder / target / name).write_bytes(data)
 
 
 if __name__ == "__main__":
