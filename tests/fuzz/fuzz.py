@@ -49,7 +49,8 @@ def start(name, *arguments):
     scratch = tempfile.mkdtemp(prefix="uploader-fuzz.", dir=shm if shm.is_dir() else None)
     broken = BUILD / "broken"
     broken.mkdir(parents=True, exist_ok=True)
-    command = [BUILD / f"fuzz_{name}", f"-timeout={INPUT_SECONDS}", f"-max_len={MAX_BYTES.get(name, 2048)}",
+    command = [BUILD / f"fuzz_{name}", f"-timeout={INPUT_SECONDS}", "-print_funcs=0",
+               f"-max_len={MAX_BYTES.get(name, 2048)}",
                f"-artifact_prefix={broken}/{name}-", *arguments]
     try:
         done = subprocess.run(command, env=environment(scratch), stdout=subprocess.PIPE,

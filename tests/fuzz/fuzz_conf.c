@@ -3,8 +3,8 @@
  * is within the bounds of the options' table; it is the same with a BOM and CR LF, with comments
  * between its lines, and from conf.d; and a password is never in an error.
  *
- * The first byte chooses which of these is tried, and whether a conninfo with a password is put
- * into the middle; the others are the file. */
+ * The first byte chooses which of these is tried, and whether and which conninfo with a
+ * password is put into the middle; the others are the file. */
 #include "base/mem.h"
 #include "base/text.h"
 #include "conf/conf.h"
@@ -15,8 +15,13 @@
 
 #include <string.h>
 
-static const char secret[] = "Xyz%7Secret";
-static const char with_secret[] = "\n[database]\nconninfo = user=me password=Xyz%7Secret";
+#define SECRET "Xyz%7Secret"
+static const char *const with_secret[4] = {
+    "\n[database]\nconninfo = user=me password=" SECRET,
+    "\n[database]\nconninfo = 'password=" SECRET,
+    "\n[database]\nconninfo = postgresql://me:" SECRET,
+    "\n[database]\nconninfo =\n  host=there\n  password='" SECRET,
+};
 
 static struct scratch main_file, second_file;
 
@@ -235,15 +240,15 @@ static void check_variant(const char *data, size_t size, enum variant variant,
 }
 
 /* A conninfo in the middle of it; what follows may go on with its line. */
-static char *put_secret(const uint8_t *data, size_t *size)
+static char *put_secret(const char *conninfo, const uint8_t *data, size_t *size)
 {
     size_t half = *size / 2;
-    size_t more = strlen(with_secret);
+    size_t more = strlen(conninfo);
     char *text = mem_new(*size + more, 1);
 
     if (half > 0)
         memcpy(text, data, half);
-    memcpy(text + half, with_secret, more);
+    memcpy(text + half, conninfo, more);
     if (*size > half)
         memcpy(text + half + more, data + half, *size - half);
     *size += more;
@@ -262,7 +267,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     size = in.size;
     if (how & 4) {
-        text = put_secret(in.data, &size);
+        text = put_secret(with_secret[how >> 3 & 3], in.data, &size);
     } else {
         text = mem_new(size + 1, 1);
         if (size > 0)
@@ -271,8 +276,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     scratch_write(&main_file, text, size);
     scratch_write(&second_file, "", 0);
     struct outcome plain = read_conf();
-    if (!memmem(in.data, in.size, secret, strlen(secret))) /* libFuzzer learns such words */
-        DEMAND(!strstr(plain.errors, secret));
+    if (!memmem(in.data, in.size, SECRET, strlen(SECRET))) /* libFuzzer learns such words */
+        DEMAND(!strstr(plain.errors, SECRET));
     check_variant(text, size, (enum variant)(how & 3), &plain);
     outcome_fini(&plain);
     free(text);

@@ -85,7 +85,7 @@ MESSAGES = {
         b'{"kind":"job","mode":"load","tracker":1,"epoch":2,"token":3,"owner":"o","path":"/a.csv",'
         b'"allow":["/a","/b"],"profile":{"name":"p","columns":["n","e"],"header":true,'
         b'"surplus_ignore":false,"delimiter":44,"quote":34,"reject_limit":5},"chunk_bytes":8,'
-        b'"max_record":16,"lanes":2,"earlier":0,"content":false,"again":true,"schema":"s",'
+        b'"max_record":16,"lanes":2,"earlier":7,"content":false,"again":true,"schema":"s",'
         b'"conninfo":"c","application_name":"a","log_level":6}',
         b'{"kind":"job","mode":"verify","tracker":1,"epoch":2,"token":3,"owner":"o","path":"/a.csv",'
         b'"allow":[],"profile":{"name":"p","columns":["n",1]},"chunk_bytes":8,"max_record":16,'
@@ -101,10 +101,32 @@ def worker_seeds():
         yield f"limit-{longest}", bytes((2 + 4 * (longest - 16), 0, 0, 0)) + MESSAGES[0][0] + b"\n"
     for sender, messages in MESSAGES.items():
         for at, message in enumerate(messages):
-            yield f"{sender}-{at}", bytes((sender, 0, 0, 0)) + message + b"\n"
+            yield f"limit-whole-{sender}-{at}", bytes((sender, 0, 0, 0)) + message + b"\n"
             yield f"short-{sender}-{at}", bytes((sender + 2 + 80, 0, 5, 0)) + message + b"\n"
         for pause in (0, 1, 2):
             yield f"all-{sender}-{pause}", bytes((sender, pause, 50, 3)) + b"\n".join(messages) + b"\n"
+
+
+def conf_limits():
+    """Every number, size and time at the ends of what may be written, and beyond; a password in each
+    way of writing it."""
+    scales = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
+    section = name = None
+    for line in (ROOT / "docs/options.md").read_text().splitlines():
+        if line.startswith("## ["):
+            section = line[3:].replace("NAME", "x")
+            name = section.strip("[]").replace(" ", "-")
+        bounds = re.search(r"^\| `(\w+)` .* from (-?\d+)(\w*) to (\d+)(\w*)", line)
+        if not bounds:
+            continue
+        key, *ends = bounds.groups()
+        for number, unit in zip(ends[::2], ends[1::2]):
+            for step in (-1, 0, 1):
+                value = f"{int(number) * scales[unit] + step}{'ms' if unit in ('ms', 'h') else ''}"
+                text = f"\0{section}\n{key} = {value}\n"
+                yield f"limit-{name}-{key}-{value}", text.encode()
+    for form in range(4):
+        yield f"limit-password-{form}", bytes((4 + 8 * form,)) + b"#\n x"
 
 
 def conf_seeds():
@@ -116,7 +138,7 @@ def conf_seeds():
         keys = re.findall(r"^#(\w+ =.*(?:\n#    .*)?)", keys, flags=re.M)
         keys = [key.replace("\n#", "\n") for key in keys]
         name = re.sub(r"\W+", "-", title)
-        for how in range(8):
+        for how in (0, 1, 2, 3, 4, 14, 20, 28):
             yield f"{name}-{how}", bytes((how,)) + "\n".join([title, *keys, ""]).encode()
         for at, key in enumerate(keys):
             yield f"{name}-one-{at}", bytes((at % 8,)) + f"{title}\n{key}\n".encode()
@@ -131,6 +153,7 @@ def conf_seeds():
              "[upload]\nlanes = " + "9" * 190, "[" + "u" * 60 + "]", "# only\n; comments\n"]
     for at, trap in enumerate(traps):
         yield f"trap-{at}", bytes((at % 8,)) + trap.encode() + b"\n"
+    yield from conf_limits()
 
 
 SEEDS = {"conf": conf_seeds, "control": control_seeds, "csv": csv_seeds, "worker": worker_seeds}
