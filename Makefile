@@ -101,6 +101,12 @@ $(BUILD)/bench/reading: $(BUILD)/obj/bench/reading.o $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(all_libs)
+
+# A fuzz target: its own file, what the targets share, and all of the service (BUILD=build/fuzz).
+FUZZ_SHARED := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
+$(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_SHARED) $(LIBRARY)
+	@echo "  LD $@"
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(all_libs)
 $(BUILD)/print-docs: $(BUILD)/obj/docs/print.o $(LIBRARY)
 	@echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(all_libs)
@@ -117,7 +123,7 @@ demo: packages-build packages-server
 
 # Test builds have pause points in them (base/pause.h), so they lie in a folder of their own.
 TEST_MAKE = $(MAKE) --no-print-directory BUILD=build/test CFLAGS="-O1 -g" EXTRA=-DUPLOADER_PAUSE
-test: packages-build packages-server packages-test
+test: packages-build packages-server packages-test packages-fuzz
 	@$(TEST_MAKE) run-tests
 
 .PHONY: test-programs run-tests
@@ -136,6 +142,18 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 asan: packages-build packages-server packages-test
 	@$(MAKE) --no-print-directory BUILD=build/asan CFLAGS="-O1 -g $(SANITIZE)" \
 	    EXTRA=-DUPLOADER_PAUSE run-tests
+
+# libFuzzer's targets lie in a folder of their own, too; tests/fuzz/fuzz.py runs them.
+FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 1800
+.PHONY: fuzz fuzz-merge fuzz-programs
+fuzz-programs: packages-build packages-fuzz
+	@$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang \
+	    CFLAGS="-O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link" $(FUZZ_TARGETS:%=build/fuzz/fuzz_%)
+fuzz: fuzz-programs
+	@$(PYTHON) tests/fuzz/fuzz.py --seconds $(FUZZ_SECONDS) $(T)
+fuzz-merge: fuzz-programs
+	@$(PYTHON) tests/fuzz/fuzz.py --merge $(T)
 
 .PHONY: check unit
 check: packages-build packages-check
@@ -204,4 +222,5 @@ help:
 	@echo "make bench    compares speeds (B=name: one case; QUICK=1: small)"
 	@echo "make bench-scale  how cost grows, latencies, far servers (hours; QUICK=1: minutes)"
 	@echo "make mutants  breaks the product in twenty ways, and sees that the tests notice"
+	@echo "make fuzz     hostile input, half an hour a target (FUZZ_SECONDS=N, T=name); make fuzz-merge"
 	@echo "make model    the whole search of the protocol's model (make test runs a bounded one)"

@@ -73,9 +73,12 @@ int error_hint(struct error *err, const char *fmt, ...)
 
 void error_sqlstate(struct error *err, const char *sqlstate)
 {
-    err->sqlstate[0] = '\0';
-    if (sqlstate)
-        snprintf(err->sqlstate, sizeof err->sqlstate, "%s", sqlstate);
+    static const char set[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    size_t size = sizeof err->sqlstate;
+
+    memset(err->sqlstate, 0, size);
+    if (sqlstate && strlen(sqlstate) == size - 1 && strspn(sqlstate, set) == size - 1)
+        memcpy(err->sqlstate, sqlstate, size);
 }
 
 void error_clear(struct error *err)

@@ -37,7 +37,7 @@ int error_system(struct error *err, enum error_code code, int errnum, const char
 int error_detail(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int error_hint(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* Copies five characters of a SQLSTATE, or clears it when NULL. */
+/* Copies a SQLSTATE, five digits and capitals; what is none, NULL too, clears it. */
 void error_sqlstate(struct error *err, const char *sqlstate);
 
 /* Back to no error. */

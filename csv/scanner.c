@@ -63,6 +63,8 @@ struct scanner *scanner_new(const struct source *source, char delimiter, char qu
     s->base = start;
     s->end = end < 0 || end > source->identity.size ? source->identity.size : end;
     s->read_bytes = READ_BYTES;
+    if (start < s->end && s->end - start < (int64_t)READ_BYTES) /* no larger buffer than that */
+        s->read_bytes = (size_t)(s->end - start);
     return s;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* Prints what scanner, fields and splitter make of a file, one JSON object a line, for
- * test_oracle.py to compare with Python's csv. Each byte of a field is one character of a JSON
+ * oracle.py to compare with Python's csv. Each byte of a field is one character of a JSON
  * string (as in Latin-1), so that nothing is lost. */
 #include "base/mem.h"
 #include "csv/fields.h"
@@ -17,6 +17,7 @@ struct settings {
     char quote;
     int64_t max_record;
     int64_t start;       /* of the scan */
+    int64_t line_no;     /* of its first record */
     int64_t chunk_bytes; /* 0: records only */
     size_t read_bytes;   /* 0: as usual */
     bool header;         /* the splitter's */
@@ -158,7 +159,7 @@ static int put_chunks(const struct source *source, const struct settings *settin
 static int usage(void)
 {
     fputs("usage: csvdump [--delimiter=C] [--quote=C] [--max-record=N] [--read-bytes=N]\n"
-          "               [--start=N] [--chunk-bytes=N [--header]] FILE\n",
+          "               [--start=N [--line-no=N]] [--chunk-bytes=N [--header]] FILE\n",
           stderr);
     return 2;
 }
@@ -172,6 +173,7 @@ static bool parse(int argc, char **argv, struct settings *settings)
         {"read-bytes", required_argument, NULL, 'r'},
         {"chunk-bytes", required_argument, NULL, 'c'},
         {"start", required_argument, NULL, 's'},
+        {"line-no", required_argument, NULL, 'l'},
         {"header", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
@@ -191,6 +193,8 @@ static bool parse(int argc, char **argv, struct settings *settings)
             settings->chunk_bytes = number;
         else if (option == 's')
             settings->start = number;
+        else if (option == 'l')
+            settings->line_no = number;
         else if (option == 'h')
             settings->header = true;
         else
@@ -201,7 +205,8 @@ static bool parse(int argc, char **argv, struct settings *settings)
 
 int main(int argc, char **argv)
 {
-    struct settings settings = {.delimiter = ',', .quote = '"', .max_record = 1024 * 1024};
+    struct settings settings = {
+        .delimiter = ',', .quote = '"', .max_record = 1024 * 1024, .line_no = 1};
     unsigned char hash[SOURCE_HASH_BYTES];
     char root[] = "/";
     char *allow[] = {root};
@@ -216,7 +221,7 @@ int main(int argc, char **argv)
     if (settings.chunk_bytes > 0)
         rc = put_chunks(&source, &settings);
     else
-        rc = put_range(&source, &settings, settings.start, -1, 1, hash) < 0;
+        rc = put_range(&source, &settings, settings.start, -1, settings.line_no, hash) < 0;
     source_close(&source);
     return rc;
 }
