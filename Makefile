@@ -92,7 +92,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIBRARY)
 $(BUILD)/tests/csvdump: $(BUILD)/obj/tests/csv/csvdump.o $(call parts,csv base)
 	@mkdir -p $(@D)
 	@echo "  LD $@"
-	$(Q)$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(shell pkg-config --libs jansson libxxhash) -lcsv
+	$(Q)$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(shell pkg-config --libs libuv jansson libxxhash) -lcsv
 $(BUILD)/tests/nth: tests/crash/nth.c
 	@mkdir -p $(@D)
 	@echo "  LD $@"
