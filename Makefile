@@ -165,7 +165,7 @@ indent: packages-check
 .PHONY: campaign
 campaign: packages-build packages-server packages-test
 	@$(TEST_MAKE) programs $(subst $(BUILD),build/test,$(TEST_TOOLS))
-	@for c in points syscalls wire files owners chaos; do UPLOADER_BUILD=$(CURDIR)/build/test PYTHONDONTWRITEBYTECODE=1 \
+	@for c in points syscalls wire files resources owners chaos; do UPLOADER_BUILD=$(CURDIR)/build/test PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) tests/crash/$$c.py $(CAMPAIGN) || exit 1; done
 
 model: packages-model

@@ -183,8 +183,9 @@ class Service:
 
     # ---- life ----
 
-    def start(self, wait=True, environment=None, arguments=()):
-        with open(self.log, "ab") as log:
+    def start(self, wait=True, environment=None, arguments=(), log=None):
+        """`log`: a path or descriptor to write it to, instead of the file that log_text() reads."""
+        with open(self.log if log is None else log, "ab") as log:
             self.process = subprocess.Popen(
                 [*self.program, "--config", self.config, *arguments],
                 stdin=subprocess.DEVNULL,

@@ -7,7 +7,6 @@ import json
 import os
 import resource
 import re
-import subprocess
 import time
 
 import pytest
@@ -254,10 +253,7 @@ def test_a_log_that_nobody_reads_holds_up_nothing(service):
     assert service.stop() == 0
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 8192)
-    service.process = subprocess.Popen([BUILD / "uploaderd", "--config", service.config],
-                                       stdin=subprocess.DEVNULL, stdout=writer, stderr=writer)
-    os.close(writer)
-    service.wait_ready()
+    service.start(log=writer)
     paths = [service.people(f"{i}.csv", 100) for i in range(30)]
     service.ok("upload", "--wait", *paths)
     assert len(os.read(reader, 8192)) > 4096  # it was full
