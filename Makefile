@@ -48,7 +48,7 @@ parts = $(foreach part,$(1),$(call objects,$(part)))
 not_main = $(filter-out %/main.o,$(1))
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-TEST_TOOLS := $(BUILD)/tests/csvdump $(BUILD)/tests/nth
+TEST_TOOLS := $(addprefix $(BUILD)/tests/,csvdump nth badsector.so)
 
 .PHONY: all
 all: packages-build
@@ -97,6 +97,10 @@ $(BUILD)/tests/nth: tests/crash/nth.c
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $<
+$(BUILD)/tests/badsector.so: tests/crash/badsector.c
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -fPIC -shared -o $@ $<
 $(BUILD)/print-docs: $(BUILD)/obj/docs/print.o $(LIBRARY)
 	@echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(all_libs)

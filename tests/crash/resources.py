@@ -161,7 +161,7 @@ def worker_memory_at_start(world, dice):
 def worker_memory(world, dice):
     """In the middle of its work it gets no more; the next one does."""
     service = world.service.start()
-    path, _ = service.in_the_middle(count=20_000)
+    path, _ = service.in_the_middle(count=8000)
     for pid in service.workers():
         with world.limited(pid, "data", 1):
             wait_until(lambda: not alive(pid), "the worker to end, in one way or another")
@@ -194,7 +194,7 @@ def ended_clearly(service, code):
 def supervisor_memory(world, dice):
     """In the middle of its work it gets no more, while clients ask for some."""
     service = world.service.start()
-    service.in_the_middle(count=20_000)
+    service.in_the_middle(count=8000)
     workers, clients = service.workers(), []
     with world.limited(service.process.pid, "data", 1):
         with contextlib.suppress(OSError):
@@ -248,7 +248,7 @@ def serve_without_log(world, dice):
     service = world.service
     path = service.people(count=1000)
     assert service.ctl("upload", "--wait", path).code == 0
-    path, tracker = service.in_the_middle("killed.csv", 20_000)
+    path, tracker = service.in_the_middle("killed.csv", 6000)
     answer = service.ctl("kill", path)
     assert answer.code in (0, 6), answer
     world.check()
@@ -288,8 +288,8 @@ def log_that_nobody_reads(world, dice):
     service = world.service
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(writer, b"." * dice.randint(2000, 4096))
     service.start(log=writer)
-    service.ok("upload", "--wait", *[service.people(f"{i}.csv", 10) for i in range(8)])
     serve_without_log(world, dice)
     os.set_blocking(reader, False)
     lost = b"killed" not in os.read(reader, 4096)
@@ -346,7 +346,7 @@ def no_thread_of_supervisor(world, dice):
 def full_queue_of_the_socket(world, dice):
     """The supervisor hangs, and its queue is full; when it goes on, who still waits is served."""
     service = world.service.start()
-    path, _ = service.in_the_middle(count=10_000)
+    path, _ = service.in_the_middle(count=6000)
     service.process.send_signal(signal.SIGSTOP)
     clients = []
     with contextlib.suppress(BlockingIOError):
@@ -370,7 +370,7 @@ def full_queue_of_the_socket(world, dice):
 def too_many_clients(world, dice):
     """Who comes then is told so; who is there already is served."""
     service = world.service.start()
-    path, _ = service.in_the_middle(count=10_000)
+    path, _ = service.in_the_middle(count=6000)
     clients = [service.raw() for _ in range(CLIENTS_MAX)]
     turned_away = wait_until(lambda: service.ctl("ping", "--json").code == 6, "a client too many")
     answer = service.ctl("status", path, "--json")
@@ -389,7 +389,7 @@ def client_that_does_not_read(world, dice):
     """It asks, and does not read, until its requests are not read any more; others are served. Then
     it reads, and every answer is there, once and in order."""
     service = world.service.start()
-    path, tracker = service.in_the_middle(count=10_000)
+    path, tracker = service.in_the_middle(count=6000)
     client = service.raw()
     client.setblocking(False)
     asked, data = 0, b""

@@ -24,7 +24,7 @@ SHARE = 4 if "asan" in BUILD.name else 1  # all of it is run without sanitizers,
 
 CAMPAIGNS = {  # module: rounds of its sample, and what must have hit at least so often in it
     chaos: (100, {"kill worker": 10, "kill supervisor": 1, "command stop": 5, "command kill": 3}),
-    files: (90, {"truncate": 1, "replace between": 1}),
+    files: (90, {"truncate": 1, "replace between": 1, "fail": 1, "fail between": 1}),
     owners: (20, {"freeze": 5}),
     points: (len(points.PAIRS), {}),
     resources: (len(resources.FAULTS) * SHARE, dict.fromkeys(resources.CERTAIN, SHARE)),
