@@ -159,9 +159,12 @@ docs: packages-build packages-check $(BUILD)/print-docs
 docs-check: $(BUILD)/print-docs
 	@scripts/docs --check $(BUILD)/print-docs $(DOCS)
 
-.PHONY: lint indent model
-lint: packages-build packages-lint $(BUILD)/gen/sql.inc
+.PHONY: lint analyze indent model
+lint: analyze packages-lint
 	@scripts/lint $(BUILD) $(foreach folder,$(FOLDERS),$(call sources,$(folder)))
+
+analyze: packages-build packages-check $(BUILD)/gen/sql.inc
+	@scripts/analyze $(BUILD) $(foreach folder,$(FOLDERS) docs tests/unit tests/csv tests/crash,$(call sources,$(folder)))
 
 indent: packages-check
 	clang-format -i $$(git ls-files '*.[ch]')
@@ -183,7 +186,8 @@ help:
 	@echo "make          the programs, in build/          make clean    removes build/"
 	@echo "make demo     the main job, shown               make shell    a private server to play with"
 	@echo "make test     all tests (T=name: only those)    make asan     the same under ASan and UBSan"
-	@echo "make check    seconds, no server                make lint     clang-tidy and cppcheck"
+	@echo "make check    seconds, no server                make lint     analyze, clang-tidy, cppcheck"
+	@echo "make analyze  gcc's -fanalyzer"
 	@echo "make docs     prints the generated documents    make indent   clang-format"
 	@echo "make campaign crashes at random and at every place, whole (CAMPAIGN=\"--rounds N --seed S\")"
 	@echo "make model    the whole search of the protocol's model (make test runs a bounded one)"
