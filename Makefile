@@ -48,7 +48,7 @@ parts = $(foreach part,$(1),$(call objects,$(part)))
 not_main = $(filter-out %/main.o,$(1))
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-TEST_TOOLS := $(addprefix $(BUILD)/tests/,csvdump nth badsector.so)
+TEST_TOOLS := $(addprefix $(BUILD)/tests/,csvdump nth badsector.so openat2.so)
 
 .PHONY: all
 all: packages-build
@@ -98,6 +98,8 @@ $(BUILD)/tests/nth: tests/crash/nth.c
 	@echo "  LD $@"
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $<
 $(BUILD)/tests/badsector.so: tests/crash/badsector.c
+$(BUILD)/tests/openat2.so: tests/valgrind/openat2.c
+$(BUILD)/tests/%.so:
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -fPIC -shared -o $@ $<
@@ -136,6 +138,11 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 asan: packages-build packages-server packages-test
 	@$(MAKE) --no-print-directory BUILD=build/asan CFLAGS="-O1 -g $(SANITIZE)" \
 	    EXTRA=-DUPLOADER_PAUSE run-tests
+
+# make test runs it, too.
+.PHONY: valgrind
+valgrind: packages-build packages-server packages-test
+	@$(TEST_MAKE) run-tests T=test_memcheck
 
 .PHONY: check unit
 check: packages-build packages-check
@@ -187,7 +194,7 @@ help:
 	@echo "make demo     the main job, shown               make shell    a private server to play with"
 	@echo "make test     all tests (T=name: only those)    make asan     the same under ASan and UBSan"
 	@echo "make check    seconds, no server                make lint     analyze, clang-tidy, cppcheck"
-	@echo "make analyze  gcc's -fanalyzer"
+	@echo "make analyze  gcc's -fanalyzer                  make valgrind supervisor and workers in memcheck"
 	@echo "make docs     prints the generated documents    make indent   clang-format"
 	@echo "make campaign crashes at random and at every place, whole (CAMPAIGN=\"--rounds N --seed S\")"
 	@echo "make model    the whole search of the protocol's model (make test runs a bounded one)"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
 """What the tests play with: a private PostgreSQL, the real programs, files. No test double."""
 
+import contextlib
 import csv
 import itertools
 import json
@@ -20,6 +21,7 @@ csv.field_size_limit(1 << 30)
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path(os.environ.get("UPLOADER_BUILD", ROOT / "build/test"))
+SANITIZED = "asan" in BUILD.name
 CLUSTER = ROOT / "scripts/cluster"
 PATIENCE_S = 60  # how long anything may take on a busy machine before it counts as hung
 
@@ -273,6 +275,9 @@ class Service:
             self.process.send_signal(signal.SIGCONT)
             for pid in self.workers():
                 send_signal(pid, signal.SIGCONT)
+            if SANITIZED:  # leaks are looked for when it ends in order
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.stop(patience_s=5)
             self.process.kill()
             self.process.wait()
         if self._sql:

@@ -22,7 +22,7 @@ import time
 
 import campaign
 from campaign import main
-from harness import BUILD, ROOT, alive, check_exact, send_signal, wait_until
+from harness import BUILD, ROOT, SANITIZED, alive, check_exact, send_signal, wait_until
 
 DOCUMENTED = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/codes.md").read_text(), re.M))
 MiB = 1024 * 1024
@@ -48,8 +48,8 @@ class World(campaign.World):
             shutil.copy(BUILD / program, programs / program)
         (programs / "uploader-worker").rename(programs / "real")
         (programs / "uploader-worker").write_text(
-            f'#!/bin/sh\nlimit=\n[ ! -e {self.worker_limit} ] || read -r limit <{self.worker_limit}\n'
-            f'exec $limit {programs}/real "$@"\n')
+            f'#!/bin/sh\nlimit=\n[ ! -e {self.worker_limit} ] || read -r limit '
+            f'<{self.worker_limit}\nexec $limit {programs}/real "$@"\n')
         (programs / "uploader-worker").chmod(0o755)
         service.program = [programs / "uploaderd"]
         return service
@@ -69,8 +69,9 @@ class World(campaign.World):
         service.program = [*program[:-1], "prlimit", limit, program[-1]]
         service.start(wait=False)
         service.program = program
-        return wait_until(lambda: "ended" if service.process.poll() is not None else is_ready(service)
-                          and "ready", "uploaderd to be ready, or to have ended") == "ready"
+        wait_until(lambda: service.process.poll() is not None or is_ready(service),
+                   "uploaderd to be ready, or to have ended")
+        return service.process.poll() is None
 
     @contextlib.contextmanager
     def limited(self, pid, name, soft):
@@ -91,7 +92,7 @@ class World(campaign.World):
         self.worker_limit.unlink()
 
     def check(self, ended=False):
-        """The musts, for every upload that there is; there is no schema before it was ready once."""
+        """The musts, for every upload that there is. No schema: it was never ready."""
         if not self.service.sql.value("SELECT to_regclass('uploader.file_tracker')"):
             return
         trackers = [row for row, in self.service.sql.run("SELECT id FROM uploader.file_tracker")]
@@ -127,7 +128,8 @@ def is_clear(error):
 
 def says(service, text, code):
     """The log's lines with this text are errors with that code and a hint."""
-    lines = [line for line in service.log_text().splitlines() if text in line and " error: " in line]
+    errors = [line for line in service.log_text().splitlines() if " error: " in line]
+    lines = [line for line in errors if text in line]
     for line in lines:
         assert f" code={code} " in line and " hint: " in line, line
     return lines
@@ -220,7 +222,7 @@ def supervisor_descriptors(world, dice):
     used = len(os.listdir(f"/proc/{pid}/fd"))
     with world.limited(pid, "nofile", used + dice.randint(0, 5)):
         client = service.ctl_start("upload", path, "--json")
-        wait_until(lambda: client.poll() is not None or "clients have to wait" in service.log_text(),
+        wait_until(lambda: client.poll() is not None or says(service, "have to wait", "system"),
                    "an answer, or a client that has to wait")
         wait_until(lambda: not service.workers(), "the worker to end")
         world.check()
@@ -412,7 +414,7 @@ def client_that_does_not_read(world, dice):
 
 OF_MEMORY = (worker_memory_at_start, worker_memory, supervisor_memory_at_start, supervisor_memory)
 FAULTS = {function.__name__.replace("_", " "): function for function in (
-    *(() if "asan" in BUILD.name else OF_MEMORY),  # a sanitizer needs all that there is
+    *(() if SANITIZED else OF_MEMORY),  # a sanitizer needs all that there is
     worker_descriptors, supervisor_descriptors, no_process, no_thread_of_worker,
     no_thread_of_supervisor, log_on_a_full_disk, log_that_may_not_grow, log_without_reader,
     log_that_nobody_reads, full_queue_of_the_socket, too_many_clients, client_that_does_not_read)}

@@ -18,9 +18,9 @@ import points  # noqa: E402
 import resources  # noqa: E402
 import syscalls  # noqa: E402
 import wire  # noqa: E402
-from harness import BUILD  # noqa: E402
+from harness import SANITIZED  # noqa: E402
 
-SHARE = 4 if "asan" in BUILD.name else 1  # all of it is run without sanitizers, and faster
+SHARE = 4 if SANITIZED else 1  # all of it is run without sanitizers, and faster
 
 CAMPAIGNS = {  # module: rounds of its sample, and what must have hit at least so often in it
     chaos: (100, {"kill worker": 10, "kill supervisor": 1, "command stop": 5, "command kill": 3}),
