@@ -48,7 +48,7 @@ parts = $(foreach part,$(1),$(call objects,$(part)))
 not_main = $(filter-out %/main.o,$(1))
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-TEST_TOOLS := $(addprefix $(BUILD)/tests/,csvdump nth load)
+TEST_TOOLS := $(addprefix $(BUILD)/tests/,csvdump nth load badsector.so openat2.so)
 
 .PHONY: all
 all: packages-build
@@ -92,11 +92,17 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIBRARY)
 $(BUILD)/tests/csvdump: $(BUILD)/obj/tests/csv/csvdump.o $(call parts,csv base)
 	@mkdir -p $(@D)
 	@echo "  LD $@"
-	$(Q)$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(shell pkg-config --libs jansson libxxhash) -lcsv
+	$(Q)$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(shell pkg-config --libs libuv jansson libxxhash) -lcsv
 $(BUILD)/tests/nth $(BUILD)/tests/load: $(BUILD)/tests/%: tests/crash/%.c
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $<
+$(BUILD)/tests/badsector.so: tests/crash/badsector.c
+$(BUILD)/tests/openat2.so: tests/valgrind/openat2.c
+$(BUILD)/tests/%.so:
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -fPIC -shared -o $@ $<
 $(BUILD)/bench/reading: $(BUILD)/obj/bench/reading.o $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  LD $@"
@@ -154,6 +160,10 @@ fuzz: fuzz-programs
 	@$(PYTHON) tests/fuzz/fuzz.py --seconds $(FUZZ_SECONDS) $(T)
 fuzz-merge: fuzz-programs
 	@$(PYTHON) tests/fuzz/fuzz.py --merge $(T)
+# make test runs it, too.
+.PHONY: valgrind
+valgrind: packages-build packages-server packages-test
+	@$(TEST_MAKE) run-tests T=test_memcheck
 
 .PHONY: check unit
 check: packages-build packages-check
@@ -177,9 +187,12 @@ docs: packages-build packages-check $(BUILD)/print-docs
 docs-check: $(BUILD)/print-docs
 	@scripts/docs --check $(BUILD)/print-docs $(DOCS)
 
-.PHONY: lint indent model mutants bench bench-scale
-lint: packages-build packages-lint $(BUILD)/gen/sql.inc
+.PHONY: lint analyze indent model mutants bench bench-scale
+lint: analyze packages-lint
 	@scripts/lint $(BUILD) $(foreach folder,$(FOLDERS),$(call sources,$(folder)))
+
+analyze: packages-build packages-check $(BUILD)/gen/sql.inc
+	@scripts/analyze $(BUILD) $(foreach folder,$(FOLDERS) docs tests/unit tests/csv tests/crash,$(call sources,$(folder)))
 
 indent: packages-check
 	clang-format -i $$(git ls-files '*.[ch]')
@@ -187,7 +200,7 @@ indent: packages-check
 .PHONY: campaign
 campaign: packages-build packages-server packages-test
 	@$(TEST_MAKE) programs $(subst $(BUILD),build/test,$(TEST_TOOLS))
-	@for c in points syscalls wire files server standby hostile owners chaos; do UPLOADER_BUILD=$(CURDIR)/build/test PYTHONDONTWRITEBYTECODE=1 \
+	@for c in points syscalls wire files resources server standby hostile owners chaos; do UPLOADER_BUILD=$(CURDIR)/build/test PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) tests/crash/$$c.py $(CAMPAIGN) || exit 1; done
 
 model: packages-model
@@ -216,7 +229,8 @@ help:
 	@echo "make          the programs, in build/          make clean    removes build/"
 	@echo "make demo     the main job, shown               make shell    a private server to play with"
 	@echo "make test     all tests (T=name: only those)    make asan     the same under ASan and UBSan"
-	@echo "make check    seconds, no server                make lint     clang-tidy and cppcheck"
+	@echo "make check    seconds, no server                make lint     analyze, clang-tidy, cppcheck"
+	@echo "make analyze  gcc's -fanalyzer                  make valgrind supervisor and workers in memcheck"
 	@echo "make docs     prints the generated documents    make indent   clang-format"
 	@echo "make campaign crashes at random and at every place, whole (CAMPAIGN=\"--rounds N --seed S\")"
 	@echo "make bench    compares speeds (B=name: one case; QUICK=1: small)"

@@ -22,6 +22,7 @@
     X(EXIT_DATABASE_AWAY, 9,                                                                       \
       "database away (never for ping; a kill then still kills the process at once, but is not "    \
       "acknowledged)")                                                                             \
+    X(EXIT_MEMORY, 10, "no memory was left")                                                       \
     X(EXIT_WAIT_ENDED, 130, "waiting interrupted; the upload goes on")
 
 enum exit_code {
@@ -33,7 +34,7 @@ enum exit_code {
 /* Error codes. X(NAME, name on the wire, exit code, when) */
 #define ERROR_CODES(X)                                                                             \
     X(ERR_INTERNAL, "internal", EXIT_FAILED, "a broken invariant of the service: please report")   \
-    X(ERR_MEMORY, "out_of_memory", EXIT_FAILED, "no memory")                                       \
+    X(ERR_MEMORY, "out_of_memory", EXIT_MEMORY, "no memory")                                       \
     X(ERR_SYSTEM, "system", EXIT_FAILED, "a system call failed")                                   \
     X(ERR_USAGE, "usage", EXIT_USAGE, "unknown command, option or argument")                       \
     X(ERR_CONFIG, "config", EXIT_USAGE, "the configuration is wrong")                              \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +37,27 @@ int error_set(struct error *err, enum error_code code, const char *fmt, ...)
     return -(int)code;
 }
 
+/* What is to be done about it, wherever it happens; NULL: that depends. */
+static const char *remedy(int errnum)
+{
+    static const struct {
+        int errnum;
+        const char *hint;
+    } remedies[] = {
+        {EMFILE, "Allow the service more open files: LimitNOFILE= of its unit, ulimit -n."},
+        {ENFILE, "The whole system may open no more files: raise fs.file-max with sysctl."},
+        {ENOMEM, HINT_MEMORY},
+        {ENOSPC, "Make room on that file system."},
+        {EDQUOT, "Make room, or raise the quota of the service's user on that file system."},
+        {EIO, "The device or the file system fails: the kernel's log (dmesg) says more."},
+    };
+
+    for (size_t i = 0; i < sizeof remedies / sizeof *remedies; i++)
+        if (remedies[i].errnum == errnum)
+            return remedies[i].hint;
+    return NULL;
+}
+
 int error_system(struct error *err, enum error_code code, int errnum, const char *fmt, ...)
 {
     va_list args;
@@ -48,6 +70,9 @@ int error_system(struct error *err, enum error_code code, int errnum, const char
     size_t used = strlen(err->message);
     size_t left = sizeof err->message - used;
     cut(err->message + used, left, snprintf(err->message + used, left, ": %s", strerror(errnum)));
+    const char *hint = remedy(errnum);
+    if (hint)
+        error_hint(err, "%s", hint);
     return -(int)code;
 }
 

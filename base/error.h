@@ -22,6 +22,16 @@ struct error {
 /* How a hint says that a changed configuration is to be taken: one wording for all of them. */
 #define HINT_RELOAD "reload it (SIGHUP to uploaderd)"
 
+/* How a hint says that more memory is needed. */
+#define HINT_MEMORY                                                                                \
+    "Give the service more memory (MemoryMax= of its unit, ulimit -v), or let it do with less "    \
+    "(max_workers, lanes, max_record)."
+
+/* How a hint says that more processes and threads are needed. */
+#define HINT_PROCESSES                                                                             \
+    "Allow the service's user more processes and threads: TasksMax= and LimitNPROC= of its unit, " \
+    "ulimit -u."
+
 /* How a hint says that a file is to be uploaded under a profile that was made for it. */
 #define HINT_PROFILE "upload with --profile NAME (in a batch: profile = NAME in its section)"
 
@@ -29,7 +39,8 @@ struct error {
  * character. Returns -code, so that a function can end with `return error_set(...)`. */
 int error_set(struct error *err, enum error_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* As error_set for a failed system call: ": " and strerror(errnum) are appended. */
+/* As error_set for a failed system call: ": " and strerror(errnum) are appended, and a hint where a
+ * resource has run out or a device fails. */
 int error_system(struct error *err, enum error_code code, int errnum, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 

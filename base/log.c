@@ -111,5 +111,6 @@ void log_fatal(const char *fmt, ...)
     va_start(args, fmt);
     put(LOG_LEVEL_ERROR, 0, fmt, args);
     va_end(args);
-    exit(EXIT_FAILED);
+    /* at once: what exit() runs would wait for the thread pool, or be run within it */
+    _exit(EXIT_FAILED);
 }

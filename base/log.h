@@ -35,8 +35,8 @@ void log_line(enum log_level level, int64_t tracker, const char *fmt, ...) PRINT
 /* Writes an error with its code, detail, hint and SQLSTATE behind a text of the caller. */
 void log_error(int64_t tracker, const struct error *err, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Writes a line and ends the program with EXIT_FAILED: only for no memory, a broken
- * invariant, or a failure before the service is ready. */
+/* Writes a line and ends the program with EXIT_FAILED: only for a broken invariant, or a failure
+ * before the service is ready. For no memory there is mem_none. */
 NO_RETURN void log_fatal(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 #endif

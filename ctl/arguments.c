@@ -37,7 +37,7 @@ static int hint_help(const char *nearest, char **argv, struct error *err)
 
 static int unknown_option(const char *text, char **argv, struct error *err)
 {
-    const char *names[MAX_OPTIONS];
+    const char *names[MAX_OPTIONS] = {NULL};
     char escaped[80];
     char word[80];
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* Help, and docs/uploadctl.md, from the tables of commands.h. */
-#include "base/log.h"
 #include "base/mem.h"
 #include "conf/conf.h"
 #include "ctl/arguments.h"
@@ -222,7 +221,7 @@ static void print_json(const struct command *command)
     if (memory)
         print(memory, command);
     if (!memory || fclose(memory) != 0)
-        log_fatal("no memory");
+        mem_none("a text");
     json_t *object = json_pack("{s:s}", "help", text);
     free(text);
     output_json(object);

@@ -5,6 +5,7 @@
 #include "ctl/arguments.h"
 #include "ctl/commands.h"
 #include "ctl/output.h"
+#include "ipc/messages.h"
 
 #include <fcntl.h>
 #include <langinfo.h>
@@ -36,6 +37,7 @@ int main(int argc, char **argv)
     if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
         setlocale(LC_CTYPE, "C.UTF-8");
     log_init("uploadctl");
+    ipc_init();
     signal(SIGPIPE, SIG_IGN);
     if (arguments_parse(&arguments, argc, argv, &err) < 0) {
         output_error(&err, arguments.json);

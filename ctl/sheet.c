@@ -110,15 +110,15 @@ static struct libscols_table *fill(struct sheet *sheet)
     struct libscols_table *table = scols_new_table();
 
     if (!table)
-        log_fatal("no memory");
+        mem_none("a table");
     for (size_t c = 0; c < sheet->column_count; c++)
         if (!scols_table_new_column(table, sheet->columns[c].heading, 0,
                                     sheet->columns[c].align == SHEET_RIGHT ? SCOLS_FL_RIGHT : 0))
-            log_fatal("no memory");
+            mem_none("a table");
     for (size_t r = 0; r < sheet->row_count; r++) {
         struct libscols_line *line = scols_table_new_line(table, NULL);
         if (!line)
-            log_fatal("no memory");
+            mem_none("a table");
         for (size_t c = 0; c < sheet->column_count; c++)
             must(scols_line_set_data(line, c, sheet->cells[r * sheet->column_count + c]));
     }

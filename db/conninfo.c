@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "db/conninfo.h"
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "db/failure.h"
@@ -317,14 +316,14 @@ char *conninfo_print(PGconn *pg)
     FILE *out = open_memstream(&text, &size);
 
     if (!options || !out)
-        log_fatal("no memory for a conninfo");
+        mem_none("a conninfo");
     for (const PQconninfoOption *o = options; o->keyword; o++)
         if (o->val && o->val[0] && !is_settled(o->keyword))
             print_pair(out, o->keyword, o->val);
     if (password && password[0])
         print_pair(out, "password", password);
     if (fclose(out) != 0)
-        log_fatal("no memory for a conninfo");
+        mem_none("a conninfo");
     PQconninfoFree(options);
     return text;
 }

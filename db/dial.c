@@ -183,7 +183,7 @@ static void call(struct dial *dial, const char *address)
     limit_time(dial);
     dial->pg = conninfo_start(&dial->info, dial->settings, host_at_hand(dial), address);
     if (!dial->pg)
-        log_fatal("no memory for a connection");
+        mem_none("a connection");
     PQsetNoticeReceiver(dial->pg, ignore_notice, NULL);
     if (PQstatus(dial->pg) == CONNECTION_BAD)
         go_on(dial, PGRES_POLLING_FAILED);

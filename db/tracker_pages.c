@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* Pages of what belongs to a tracker: its history and its rejects. */
-#include "base/log.h"
 #include "base/mem.h"
 #include "db/query.h"
 #include "db/trackers.h"
@@ -77,7 +76,7 @@ static unsigned char *decode_reject(struct tracker_reject *reject, const PGresul
     unsigned char *raw = PQunescapeBytea((const unsigned char *)text, &size);
 
     if (!raw)
-        log_fatal("out of memory");
+        mem_none("a reject");
     *reject = (struct tracker_reject){
         .line = result_int(result, row, "line_no"),
         .offset = result_int(result, row, "start_offset"),

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define FILE_OR_ID(kind)                                                                           \
@@ -138,6 +139,16 @@ static const struct {
     IPC_KINDS(X)
 #undef X
 };
+
+static void *allocate(size_t size)
+{
+    return mem_new(size, 1);
+}
+
+void ipc_init(void)
+{
+    json_set_alloc_funcs(allocate, free);
+}
 
 const char *ipc_kind_name(enum ipc_kind kind)
 {

@@ -66,6 +66,10 @@ extern const size_t ipc_field_count;
 
 const char *ipc_kind_name(enum ipc_kind kind);
 
+/* Once, before anything else of JSON: its memory comes from mem.h, so that no message lacks a field
+ * for want of memory. */
+void ipc_init(void);
+
 /* A new message of this kind: {"kind": ...}. The caller owns it. */
 json_t *ipc_new(enum ipc_kind kind);
 

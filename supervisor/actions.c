@@ -311,7 +311,8 @@ void upload_give_up(struct upload *upload)
     error_set(&err, ERR_RETRY_LIMIT, "gave up after %lld tries without progress",
               (long long)upload->supervisor->conf.retry_limit);
     if (upload->trouble) {
-        error_detail(&err, "The last one: %s", upload->trouble->message);
+        error_detail(&err, "The last one: %s%s%s", upload->trouble->message,
+                     upload->trouble->hint[0] ? ". " : "", upload->trouble->hint);
         error_sqlstate(&err, upload->trouble->sqlstate);
     }
     char *command = refusal_upload_command(NULL, upload->profile, upload->path);

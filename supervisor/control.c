@@ -61,6 +61,7 @@ struct control {
     struct client *clients, *attention; /* attention: to close, to read again */
     size_t count;
     uint64_t listen_again_ms; /* 0: it listens */
+    bool short_of;            /* descriptors or memory for clients, and that was said */
     bool closed;
 };
 
@@ -359,6 +360,19 @@ static bool make_room(struct control *control)
     return true;
 }
 
+/* No descriptors, no memory: those who come wait in the backlog. */
+static void wait_for_means(struct control *control, int errnum)
+{
+    struct error err;
+
+    error_system(&err, ERR_SYSTEM, errnum, "cannot accept a client");
+    if (!control->short_of)
+        log_error(0, &err, "clients have to wait");
+    control->short_of = true;
+    control->listen_again_ms = now_ms(control) + LISTEN_AGAIN_MS;
+    uv_poll_stop(control->listener);
+}
+
 static void on_listener(uv_poll_t *poll, int status, int events_seen)
 {
     struct control *control = poll->data;
@@ -371,12 +385,11 @@ static void on_listener(uv_poll_t *poll, int status, int events_seen)
             continue;
         if (fd < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return;
-        if (fd < 0) { /* no descriptors, no memory: those who come wait in the backlog */
-            log_line(LOG_LEVEL_WARNING, 0, "cannot accept a client: %s", strerror(errno));
-            control->listen_again_ms = now_ms(control) + LISTEN_AGAIN_MS;
-            uv_poll_stop(poll);
+        if (fd < 0) {
+            wait_for_means(control, errno);
             return;
         }
+        control->short_of = false;
         if (control->count >= CLIENTS_MAX && !make_room(control))
             turn_away(fd);
         else

@@ -95,17 +95,14 @@ static enum event event_of(const struct upload *upload, enum outcome outcome)
 static void on_ended(void *arg, const struct ending *ending)
 {
     struct upload *upload = arg;
-    struct error crashed;
 
     upload->worker = NULL;
     upload->rate = 0;
     upload->outcome = ending->outcome;
     upload->seen = ending->identity;
+    if (ending->outcome == OUTCOME_TROUBLE && ending->error.code == ERR_SYSTEM)
+        upload->uncounted = true;
     upload_set_trouble(upload, &ending->error);
-    if (ending->outcome == OUTCOME_CRASHED) {
-        error_set(&crashed, ERR_INTERNAL, "the worker ended without a last message");
-        upload_set_trouble(upload, &crashed);
-    }
     log_line(LOG_LEVEL_DEBUG, upload->row.id, "worker outcome=%s", outcome_name(ending->outcome));
     upload_event(upload, event_of(upload, ending->outcome), NULL);
 }

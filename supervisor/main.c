@@ -2,9 +2,11 @@
 /* uploaderd: its command line, and the loop. */
 #include "base/codes.h"
 #include "base/log.h"
+#include "base/pool.h"
 #include "base/version.h"
 #include "conf/conf.h"
 #include "db/conn.h"
+#include "ipc/messages.h"
 #include "supervisor/states.h"
 #include "supervisor/supervisor.h"
 
@@ -143,10 +145,12 @@ static int run(struct supervisor *supervisor, const struct arguments *arguments)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a log that may not grow is no reason to end */
     umask(027);
-    if (uv_loop_init(&loop) < 0)
-        log_fatal("no event loop can be made");
+    int rc = uv_loop_init(&loop);
+    if (rc < 0)
+        log_fatal("the event loop cannot be started: %s", uv_strerror(rc));
     supervisor->loop = &loop;
-    if (supervisor_start(supervisor, arguments->batch, arguments->include_stopped, &err) < 0) {
+    if (pool_start(&loop, &err) < 0 ||
+        supervisor_start(supervisor, arguments->batch, arguments->include_stopped, &err) < 0) {
         log_error(0, &err, "uploaderd cannot start");
         supervisor->exit_code = EXIT_FAILED;
     } else {
@@ -195,6 +199,7 @@ int main(int argc, char **argv)
     hold_standard_descriptors();
     raise_descriptors();
     log_init("uploaderd");
+    ipc_init();
     if (!parse_arguments(argc, argv, &arguments)) {
         fprintf(stderr, "uploaderd: see uploaderd --help\n");
         return EXIT_USAGE;

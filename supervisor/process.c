@@ -24,6 +24,8 @@ struct worker {
     void *arg;
     int64_t tracker;
     struct ending ending;
+    int64_t exit_code; /* once exited */
+    int signal;        /* that ended it; 0: none */
     bool exited, stream_ended, said_end;
 };
 
@@ -66,13 +68,36 @@ static void on_timer_closed(uv_handle_t *handle)
     free(handle);
 }
 
+/* What can be told of one that did not say how it ended. */
+static void explain_crash(const struct worker *worker, struct error *err)
+{
+    if (worker->signal) {
+        error_set(err, ERR_INTERNAL, "the worker was ended by signal %d (%s)", worker->signal,
+                  strsignal(worker->signal));
+        if (worker->signal == SIGKILL)
+            error_hint(err, "If nobody killed it, the system did for want of memory, and the "
+                            "kernel's log (dmesg) says so. " HINT_MEMORY);
+        else
+            error_hint(err, "Please report this, with the supervisor's log.");
+    } else if (worker->exit_code == EXIT_MEMORY) {
+        error_set(err, ERR_MEMORY, "the worker had no memory left");
+        error_hint(err, HINT_MEMORY);
+    } else {
+        error_set(err, ERR_INTERNAL, "the worker ended with exit code %lld, and did not say why",
+                  (long long)worker->exit_code);
+        error_hint(err, "See what the supervisor's log has of it.");
+    }
+}
+
 /* The order of exit and end of stream is not guaranteed: it has ended when both were seen. */
 static void end_if_gone(struct worker *worker)
 {
     if (!worker->exited || !worker->stream_ended)
         return;
-    if (!worker->said_end)
+    if (!worker->said_end) {
         worker->ending.outcome = OUTCOME_CRASHED;
+        explain_crash(worker, &worker->ending.error);
+    }
     ipc_stream_close(worker->stream);
     worker->stream = NULL;
     if (worker->exit_timer)
@@ -88,6 +113,8 @@ static void on_exit_seen(uv_process_t *process, int64_t status, int signal)
     struct worker *worker = CONTAINER_OF(process, struct worker, process);
 
     worker->exited = true;
+    worker->exit_code = status;
+    worker->signal = signal;
     if (worker->events && (signal || status))
         log_line(LOG_LEVEL_WARNING, worker->tracker, "worker ended pid=%d status=%d signal=%d",
                  process->pid, (int)status, signal);
@@ -181,7 +208,10 @@ static int spawn_failed(struct worker *worker, int rc, struct error *err)
     ipc_stream_close(worker->stream);
     /* a failed uv_spawn leaves its handle in the loop: it is closed like any other */
     uv_close((uv_handle_t *)&worker->process, on_process_closed);
-    return error_set(err, ERR_SYSTEM, "cannot start a worker: %s", uv_strerror(rc));
+    error_system(err, ERR_SYSTEM, -rc, "cannot start a worker");
+    if (rc == UV_EAGAIN)
+        error_hint(err, HINT_PROCESSES);
+    return -(int)err->code;
 }
 
 int worker_spawn(uv_loop_t *loop, const struct job *job, const struct worker_events *events,

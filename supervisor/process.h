@@ -22,7 +22,8 @@ struct worker_events {
     void (*on_ready)(void *arg, int64_t size);
     /* A chunk is in, or (rolling) a step of the rollback is done. */
     void (*on_report)(void *arg, bool rolling, const struct worker_report *report);
-    /* It is gone; the worker frees itself after this. Once, and the last call. */
+    /* It is gone, and the ending's error says why unless all went well; the worker frees itself
+     * after this. Once, and the last call. */
     void (*on_ended)(void *arg, const struct ending *ending);
 };
 

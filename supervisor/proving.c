@@ -95,15 +95,13 @@ static void on_ended(void *arg, const struct ending *ending)
 {
     struct proving *proving = arg;
     struct request *request = proving->request;
-    struct error crashed;
 
-    error_set(&crashed, ERR_INTERNAL, "the worker that verified ended without a last message");
     if (!request_looked(request))
         request = NULL;
     if (request && ending->outcome == OUTCOME_EQUAL)
         request_done(request, last_answer(proving));
     else if (request)
-        request_refuse(request, ending->error.code == ERR_NONE ? &crashed : &ending->error);
+        request_refuse(request, &ending->error);
     proving_free(proving);
 }
 

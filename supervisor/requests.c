@@ -120,21 +120,21 @@ static void request_end(struct request *request)
 
 bool request_asked(struct request *request)
 {
-    bool going_on = !request->ended;
-
     request->asking = false;
     requests_database_answered(request->supervisor->requests);
+    if (!request->ended)
+        return true;
     free_if_over(request);
-    return going_on;
+    return false;
 }
 
 bool request_looked(struct request *request)
 {
-    bool going_on = !request->ended;
-
     request->looking = false;
+    if (!request->ended)
+        return true;
     free_if_over(request);
-    return going_on;
+    return false;
 }
 
 void request_hold(struct request *request)

@@ -45,8 +45,7 @@
         EDGE(state, EV_CHANGED, ST_FENCING, ACT_SAVE_FENCE,                                        \
              "the worker ended before it was told"),                                               \
         EDGE(state, EV_WORKER_FAILED, between, ACT_BACK_OFF, "the rollback failed"),               \
-        EDGE(state, EV_TROUBLE, between, ACT_BACK_OFF,                                             \
-             "trouble with the database during the rollback"),                                     \
+        EDGE(state, EV_TROUBLE, between, ACT_BACK_OFF, "trouble during the rollback"),             \
         EDGE(state, EV_CRASHED, between, ACT_BACK_OFF, "the rollback's worker crashed"),           \
         EDGE(state, EV_TIMEOUT, between, ACT_ABANDON, "the rollback's worker does not answer"),    \
         EDGE(state, EV_FENCED, ST_READING, ACT_READ, "somebody else has it"),                      \
@@ -125,7 +124,7 @@ static const struct {
     EDGE(ST_RUNNING, EV_LOADED, ST_FINISHING, ACT_SAVE_FINISH, "its final checkpoint is in"),
     EDGE(ST_RUNNING, EV_WORKER_FAILED, ST_FAILING, ACT_SAVE_FAIL, "it failed"),
     EDGE(ST_RUNNING, EV_FENCED, ST_READING, ACT_READ, "somebody else has it"),
-    EDGE(ST_RUNNING, EV_TROUBLE, ST_RETRYING, ACT_BACK_OFF, "trouble with the database"),
+    EDGE(ST_RUNNING, EV_TROUBLE, ST_RETRYING, ACT_BACK_OFF, "trouble on the way"),
     EDGE(ST_RUNNING, EV_CHANGED, ST_RETURNING, ACT_SAVE_RETURN, "the file has changed"),
     EDGE(ST_RUNNING, EV_CRASHED, ST_INTERRUPTING, ACT_SAVE_INTERRUPT, "its worker crashed"),
     EDGE(ST_RUNNING, EV_SHUTDOWN, ST_ENDING, ACT_TELL_FINISH, "the supervisor ends"),

@@ -85,7 +85,7 @@ enum state {
     X(EV_FINISHED, "finished", false, "worker: the chunk in hand is in")                           \
     X(EV_WORKER_FAILED, "worker_failed", false, "worker: an error that a retry does not mend")     \
     X(EV_FENCED, "fenced", false, "worker: the gate refused")                                      \
-    X(EV_TROUBLE, "trouble", false, "worker: trouble with the database")                           \
+    X(EV_TROUBLE, "trouble", false, "worker: trouble that may pass")                               \
     X(EV_CHANGED, "changed", false, "worker: not the file that was uploaded so far")               \
     X(EV_CRASHED, "crashed", false, "worker: gone without a last message")                         \
     X(EV_GONE, "gone", false, "no worker is left")                                                 \

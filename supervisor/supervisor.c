@@ -232,7 +232,7 @@ void supervisor_reload(struct supervisor *supervisor)
     FILE *errors = open_memstream(&text, &size);
 
     if (!errors)
-        log_fatal("no memory");
+        mem_none("a text");
     sd_notify(0, "RELOADING=1");
     int rc = conf_load(&conf, supervisor->conf_path, db_conninfo_check, errors);
     fclose(errors);

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,30 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import harness  # noqa: E402
+
+
+def keep_reports():
+    """A folder for what sanitizers report, each process in a file of its own: in the log of a worker
+    or supervisor that ends nobody would look for it, and leaks are found at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="uplsan-", dir="/tmp"))
+    folder.chmod(0o777)  # some services are another user's
+    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
+        os.environ[name] = f"{os.environ.get(name, '')}:log_path={folder}/report"
+    return folder
+
+
+REPORTS = keep_reports() if harness.SANITIZED else None
+
+
+@pytest.fixture(autouse=True)
+def no_report():
+    """A test fails when a sanitizer has reported something of its processes, whatever it saw."""
+    yield
+    reports = list(REPORTS.iterdir()) if REPORTS else []
+    texts = [report.read_text(errors="replace") for report in reports]
+    for report in reports:
+        report.unlink()
+    assert not texts, "\n".join(texts)[:20_000]
 
 
 @pytest.fixture(scope="session")

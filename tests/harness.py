@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
 """What the tests play with: a private PostgreSQL, the real programs, files. No test double."""
 
+import contextlib
 import csv
 import itertools
 import json
@@ -21,6 +22,7 @@ csv.field_size_limit(1 << 30)
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path(os.environ.get("UPLOADER_BUILD", ROOT / "build/test"))
+SANITIZED = "asan" in BUILD.name
 CLUSTER = ROOT / "scripts/cluster"
 PATIENCE_S = 60  # how long anything may take on a busy machine before it counts as hung
 
@@ -195,8 +197,9 @@ class Service:
 
     # ---- life ----
 
-    def start(self, wait=True, environment=None, arguments=()):
-        with open(self.log, "ab") as log:
+    def start(self, wait=True, environment=None, arguments=(), log=None):
+        """`log`: a path or descriptor to write it to, instead of the file that log_text() reads."""
+        with open(self.log if log is None else log, "ab") as log:
             self.process = subprocess.Popen(
                 [*self.program, "--config", self.config, *arguments],
                 stdin=subprocess.DEVNULL,
@@ -284,6 +287,9 @@ class Service:
             self.process.send_signal(signal.SIGCONT)
             for pid in self.workers():
                 send_signal(pid, signal.SIGCONT)
+            if SANITIZED:  # leaks are looked for when it ends in order
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.stop(patience_s=5)
             self.process.kill()
             self.process.wait()
         self.leave_sql()

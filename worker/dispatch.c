@@ -62,7 +62,8 @@ static void close_lane(struct dispatch *d, struct lane *lane)
         if (d->queue[i].lane == lane)
             d->queue[i].lane = NULL;
     lane_close(lane);
-    *slot = NULL;
+    if (slot)
+        *slot = NULL;
 }
 
 static void close_lanes_but(struct dispatch *d, const struct lane *kept)

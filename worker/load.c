@@ -119,12 +119,12 @@ static void queue_work(struct load *load, uv_work_cb run, uv_after_work_cb done)
 /* What was run has ended; false when nobody is interested any more. */
 static bool take_work(struct load *load)
 {
-    bool wanted = !load->closed;
-
     load->works = false;
-    if (!wanted)
+    if (load->closed) {
         load_free(load);
-    return wanted;
+        return false;
+    }
+    return !load->ended;
 }
 
 /* ---- the header ---- */
@@ -142,7 +142,7 @@ static void on_layout_done(uv_work_t *work, int status)
     struct load *load = CONTAINER_OF(work, struct load, work);
 
     (void)status; /* it is never cancelled */
-    if (!take_work(load) || load->ended)
+    if (!take_work(load))
         return;
     if (load->work_rc < 0)
         end_as(load, OUTCOME_FAILED, &load->work_error);
@@ -258,7 +258,7 @@ static void on_open_done(uv_work_t *work, int status)
     bool resumes = load->point.chunk.chunk_no > 0;
 
     (void)status; /* it is never cancelled */
-    if (!take_work(load) || load->ended)
+    if (!take_work(load))
         return;
     PAUSE("worker.opened");
     if (load->work_rc == 0) {

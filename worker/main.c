@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "ipc/job.h"
+#include "ipc/messages.h"
 #include "worker/session.h"
 
 #include <fcntl.h>
@@ -115,14 +116,16 @@ int main(int argc, char **argv)
     uv_loop_t loop;
 
     log_init("uploader-worker");
+    ipc_init();
     int64_t parent = parent_of(argc, argv);
     closefrom(WORKER_SOCKET_FD + 1);
     ignore_signals();
     die_with(parent);
     volunteer_for_oom();
     keep_memory_small();
-    if (uv_loop_init(&loop) < 0)
-        log_fatal("the event loop cannot be started");
+    int rc = uv_loop_init(&loop);
+    if (rc < 0)
+        log_fatal("the event loop cannot be started: %s", uv_strerror(rc));
     if (session_new(&loop, WORKER_SOCKET_FD, &session, &err) < 0)
         log_fatal("%s", err.message);
     uv_run(&loop, UV_RUN_DEFAULT);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/pause.h"
+#include "base/pool.h"
 #include "ipc/job.h"
 #include "ipc/messages.h"
 #include "ipc/stream.h"
@@ -171,6 +172,7 @@ static const struct proof_events proof_events = {on_load_ready, on_progress, on_
 static int take_job(struct session *session, const json_t *message, struct error *err)
 {
     struct job *job = &session->job;
+    struct ending ending = {.outcome = OUTCOME_TROUBLE}; /* it may pass */
 
     if (session->has_job)
         return error_set(err, ERR_PROTOCOL, "a worker has one job, and was given a second");
@@ -179,6 +181,10 @@ static int take_job(struct session *session, const json_t *message, struct error
     if (rc < 0)
         return rc;
     log_set_level((enum log_level)job->log_level);
+    if (pool_start(session->loop, &ending.error) < 0) {
+        send_end(session, &ending);
+        return 0;
+    }
     if (job->mode == JOB_LOAD)
         session->load = load_new(session->loop, job, &load_events, session);
     else if (job->mode == JOB_VERIFY)

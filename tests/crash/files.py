@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: PostgreSQL
-"""The file is appended to, truncated, replaced, rewritten in place, removed or closed to readers,
-at a random instant while it is read, or between a kill and its resume.
+"""The file is appended to, truncated, replaced, rewritten in place, removed, closed to readers, or
+gets a byte that cannot be read, at a random instant while it is read, or between a kill and its resume.
 
 What is in is always a part of the file that was there before, and is never mixed with another: a
 change is refused with its reason. Then the file comes back, or a new one takes its place, and the
@@ -9,10 +9,11 @@ upload goes on to its end."""
 
 import os
 import time
+from pathlib import Path
 
 import campaign
 from campaign import main
-from harness import check_exact, wait_until
+from harness import BUILD, check_exact, wait_until
 
 # what the upload may end with after such a change; PROCESSED: it came after all was read
 ERRORS = {"file_unstable", "file_changed", "file_missing", "file_access", "file_empty", "file_read",
@@ -24,7 +25,12 @@ class World(campaign.World):
 
     def renew(self, dice):
         if self.rounds % 20 == 0:
-            self.begin(upload={"chunk_bytes": "4K", "lanes": dice.randint(1, 3)}).start()
+            service = self.begin(upload={"chunk_bytes": "4K", "lanes": dice.randint(1, 3)})
+            # a sanitizer wants to be the first library
+            options = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+            service.start(environment={"LD_PRELOAD": str(BUILD / "tests/badsector.so"),
+                                       "BADSECTOR": str(service.folder / "badsector"),
+                                       "ASAN_OPTIONS": options})
         self.rounds += 1
         return self.service
 
@@ -65,7 +71,16 @@ def close(path, *_):
     path.chmod(0)
 
 
-CHANGES = [append, truncate, rewrite, replace, remove, close]
+def fail(path, data, dice):
+    """A byte cannot be read any more; an I/O error (badsector.c)."""
+    bad_sector(path).write_text(f"{dice.randrange(len(data))} {path}")
+
+
+def bad_sector(path: Path):
+    return path.parents[1] / "badsector"
+
+
+CHANGES = [append, truncate, rewrite, replace, remove, close, fail]
 
 
 def look(service, tracker, before, after):
@@ -80,6 +95,18 @@ def look(service, tracker, before, after):
         assert after is not None
         check_exact(service, tracker, True, data=after)
         return after
+
+
+def look_at_failure(service, path, tracker, row):
+    """It says which byte it is, and does so again as long as that is so. It has left a KILLED upload as
+    it was, when already the first look at the file came upon it."""
+    byte = int(bad_sector(path).read_text().split()[0])
+    answer = service.ctl("upload", "--wait", path, "--json")
+    assert answer.code == 1, answer
+    for error in [answer.json["error"]] + [row["error"]] * (row["status"] == "FAILED"):
+        assert error["code"] == "file_read" and f"at byte {byte}: " in error["message"], error
+        assert error["hint"], error
+    check_exact(service, tracker, True)
 
 
 def one_round(world, dice, tally):
@@ -100,8 +127,12 @@ def one_round(world, dice, tally):
     if between:
         service.ctl("upload", path)
     row = wait_until(lambda: ended(service, tracker), "the upload to end")
+    if change is fail:
+        hit = row["status"] != "PROCESSED"
     tally.note(f"{change.__name__}{' between' if between else ''}", hit)
     data = look(service, tracker, data, after)
+    if change is fail and hit:
+        look_at_failure(service, path, tracker, row)
     finish(service, path, tracker, data, row)
 
 
@@ -113,9 +144,12 @@ def ended(service, tracker):
 
 def finish(service, path, tracker, data, row):
     """The file comes back as it was, and the upload goes on from where it is; or it was in."""
-    path.unlink(missing_ok=True)
-    path.write_bytes(data)
-    path.chmod(0o644)
+    if bad_sector(path).exists():
+        bad_sector(path).unlink()
+    else:
+        path.unlink(missing_ok=True)
+        path.write_bytes(data)
+        path.chmod(0o644)
     if row["status"] != "PROCESSED":
         answer = service.ctl("upload", "--wait", path, "--json")
         assert answer.code in (0, 3), answer

@@ -16,15 +16,14 @@ from pathlib import Path
 
 import campaign
 from campaign import main
-from harness import BUILD, MAX_FILES, PATIENCE_S, check_exact, wait_until
+from harness import BUILD, MAX_FILES, PATIENCE_S, SANITIZED, check_exact, wait_until
 
 LOAD = BUILD / "tests/load"
 MEMORY_KIB = 64 * 1024  # of the supervisor, at most
-SANITIZED = "asan" in BUILD.name  # its memory says nothing
+
 CONNECTIONS = 10_000
 STATUS_A_MINUTE = 1_000_000
 PROBES_A_SECOND = 100
-
 
 class World(campaign.World):
     seconds = 3  # that each behaviour goes on
@@ -46,16 +45,13 @@ class World(campaign.World):
             print("  {:16} p50 {:7} us, p99 {:7} us; an echo: p50 {:7} us, p99 {:7} us".format(*row))
         super().end()
 
-
 def client(path):
     one = socket.socket(socket.AF_UNIX)
     one.connect(str(path))  # waits while the backlog is full
     one.settimeout(PATIENCE_S)
     return one
 
-
 # ---- behaviours: each is a context, in which it goes on ----
-
 
 @contextlib.contextmanager
 def half_a_frame(service, _):
@@ -63,7 +59,6 @@ def half_a_frame(service, _):
         for _ in range(200):
             stack.enter_context(client(service.socket)).sendall(b'{"kind": "status", "ref"')
         yield
-
 
 @contextlib.contextmanager
 def a_gigabyte(service, _):
@@ -76,14 +71,12 @@ def a_gigabyte(service, _):
         sent += 1 << 24  # it was refused: few of them will do
     yield
 
-
 @contextlib.contextmanager
 def ten_thousand(service, world):
     with contextlib.ExitStack() as stack:
         for _ in range(world.connections):
             stack.enter_context(client(service.socket))
         yield
-
 
 @contextlib.contextmanager
 def never_reads(service, _):
@@ -93,7 +86,6 @@ def never_reads(service, _):
             while True:
                 one.sendall(b'{"kind": "list", "ref": 1}\n' * 100)
         yield
-
 
 @contextlib.contextmanager
 def a_million_a_minute(service, world, target=None):
@@ -106,12 +98,9 @@ def a_million_a_minute(service, world, target=None):
     out, _ = process.communicate(timeout=PATIENCE_S)
     world.asked = int(out.split()[0])
 
-
 BEHAVIOURS = [half_a_frame, a_gigabyte, ten_thousand, never_reads, a_million_a_minute]
 
-
 # ---- honest clients ----
-
 
 def probe(target, world):
     """p50 and p99 of answers to a client that has a connection already."""
@@ -122,11 +111,9 @@ def probe(target, world):
     assert count > 0, "an honest client got no answer"
     return half, most
 
-
 def peak_kib(pid):
     text = Path(f"/proc/{pid}/status").read_text()
     return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmHWM"))
-
 
 def one_round(world, dice, tally):
     service = world.service
@@ -154,7 +141,6 @@ def one_round(world, dice, tally):
     assert SANITIZED or peak <= MEMORY_KIB, f"{behaviour.__name__}: {peak} KiB of memory"
     service.ok("forget", "--rows", tracker)
     time.sleep(0.1)
-
 
 if __name__ == "__main__":
     raise SystemExit(main("hostile", __doc__, World, one_round, len(BEHAVIOURS)))

@@ -16,26 +16,28 @@ import files  # noqa: E402
 import hostile  # noqa: E402
 import owners  # noqa: E402
 import points  # noqa: E402
+import resources  # noqa: E402
 import server  # noqa: E402
 import standby  # noqa: E402
 import syscalls  # noqa: E402
 import wire  # noqa: E402
-from harness import BUILD  # noqa: E402
+from harness import SANITIZED  # noqa: E402
+
+SHARE = 4 if SANITIZED else 1  # all of it is run without sanitizers, and faster
 
 CAMPAIGNS = {  # module: rounds of its sample, and what must have hit at least so often in it; "": all
     chaos: (100, {"kill worker": 10, "kill supervisor": 1, "command stop": 5, "command kill": 3}),
-    files: (90, {"truncate": 1, "replace between": 1}),
+    files: (90, {"truncate": 1, "replace between": 1, "fail": 1, "fail between": 1}),
     hostile: (len(hostile.BEHAVIOURS), {"": 5}),
     owners: (20, {"freeze": 5}),
     points: (len(points.PAIRS), {}),
+    resources: (len(resources.FAULTS) * SHARE, dict.fromkeys(resources.CERTAIN, SHARE)),
     server: (len(server.TROUBLES), {"": 7}),
     standby: (1, {}),
     syscalls: (128, {"worker, stop": 5, "supervisor, upload": 3}),
     wire: (120, {"zombie, to the worker": 5, "silence stop, to the worker": 5}),
 }
 
-
-SHARE = 4 if "asan" in BUILD.name else 1  # all of it is run without sanitizers, and faster
 syscalls.World.every = 50 * SHARE
 
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 
 import pytest
-from harness import check_exact, records_of
+from harness import SANITIZED, check_exact, records_of
 
 
 def refused(service, path, code):
@@ -267,5 +267,5 @@ def test_memory_of_a_worker(new_service):
         peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
     service.go_on()
     service.ok("wait", path, code=3)
-    if "asan" not in str(os.environ.get("UPLOADER_BUILD")):
+    if not SANITIZED:
         assert peak < 32 * 1024, f"{peak} KiB"

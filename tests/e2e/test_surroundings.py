@@ -7,11 +7,10 @@ import json
 import os
 import resource
 import re
-import subprocess
 import time
 
 import pytest
-from harness import BUILD, ROOT, alive, check_exact, records_of, wait_until
+from harness import ROOT, SANITIZED, alive, check_exact, records_of, wait_until
 
 OF_SUPERVISOR = "application_name LIKE 'uploader/%/0/%'"  # its sessions work for no tracker
 
@@ -254,10 +253,7 @@ def test_a_log_that_nobody_reads_holds_up_nothing(service):
     assert service.stop() == 0
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 8192)
-    service.process = subprocess.Popen([BUILD / "uploaderd", "--config", service.config],
-                                       stdin=subprocess.DEVNULL, stdout=writer, stderr=writer)
-    os.close(writer)
-    service.wait_ready()
+    service.start(log=writer)
     paths = [service.people(f"{i}.csv", 100) for i in range(30)]
     service.ok("upload", "--wait", *paths)
     assert len(os.read(reader, 8192)) > 4096  # it was full
@@ -325,7 +321,7 @@ def test_clients_that_never_read_take_bounded_memory(new_service):
         service.ok("ping")
     wait_until(lambda: "does not read its answers" in service.log_text(), "the first to be closed")
     service.ok("status", path)
-    if "asan" not in str(BUILD):  # a sanitizer keeps what was freed
+    if not SANITIZED:  # a sanitizer keeps what was freed
         wait_until(lambda: resident_mib(service.process.pid) < 350, "the memory to be bounded")
     for client in clients:
         client.close()

@@ -174,6 +174,8 @@ static char *conf_text(const struct conf *conf)
     size_t size;
     FILE *out = open_memstream(&text, &size);
 
+    if (!out)
+        mem_none("a text");
     for (enum option_section s = 0; s < OPTION_SECTION_COUNT; s++)
         if (!option_section_is_named(s))
             show_section(out, s, conf);

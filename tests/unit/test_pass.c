@@ -2,6 +2,7 @@
 /* worker/pass.h: one pass over a chunk of a real file; and worker/outcome.h. */
 #include "worker/pass.h"
 
+#include "base/mem.h"
 #include "worker/outcome.h"
 
 #include <setjmp.h>
@@ -191,7 +192,7 @@ static void test_slices(void **state)
     struct chunk chunk;
     struct error err;
     const size_t lines = 20000;
-    char *text = calloc(lines, 16);
+    char *text = mem_new(lines, 16);
     const char *data;
     size_t size;
     int slices = 0;
@@ -274,7 +275,7 @@ static void test_cut_of_a_pass_that_did_not_get_far(void **state)
     struct chunk chunk, first, second;
     struct error err;
     const size_t line_count = 100000;
-    char *text = calloc(line_count, 16);
+    char *text = mem_new(line_count, 16);
     const char *data;
     size_t size;
 
