@@ -38,8 +38,8 @@ class Tally:
 class World:
     """A server of its own, and the services of a round: the first has made their database."""
 
-    def __init__(self):
-        self.cluster = harness.Cluster("fsync=off", "max_connections=200")
+    def __init__(self, max_connections=200):
+        self.cluster = harness.Cluster("fsync=off", f"max_connections={max_connections}")
         self.services = []
 
     @property
