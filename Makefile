@@ -172,6 +172,12 @@ campaign: packages-build packages-server packages-test
 	@for c in points syscalls wire files owners chaos; do UPLOADER_BUILD=$(CURDIR)/build/test PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) tests/crash/$$c.py $(CAMPAIGN) || exit 1; done
 
+# An hour of faults: does the supervisor grow? SOAK="--minutes N --files N --seed S" for less or more.
+.PHONY: soak
+soak: packages-build packages-server packages-test
+	@$(MAKE) --no-print-directory programs
+	@UPLOADER_BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/crash/soak.py $(SOAK)
+
 model: packages-model
 	@BUILD=$(BUILD) tests/model/run full
 
@@ -201,6 +207,7 @@ help:
 	@echo "make check    seconds, no server                make lint     clang-tidy and cppcheck"
 	@echo "make docs     prints the generated documents    make indent   clang-format"
 	@echo "make campaign crashes at random and at every place, whole (CAMPAIGN=\"--rounds N --seed S\")"
+	@echo "make soak     an hour of faults: does it grow? (SOAK=\"--minutes N --files N --seed S\")"
 	@echo "make bench    compares speeds (B=name: one case; QUICK=1: small)"
 	@echo "make bench-scale  how cost grows, latencies, far servers (hours; QUICK=1: minutes)"
 	@echo "make mutants  breaks the product in twenty ways, and sees that the tests notice"

@@ -10,6 +10,7 @@ supervisor then holds is compared (sampler.py). From time to time the supervisor
 and a new series begins."""
 
 import argparse
+import json
 import time
 import traceback
 
@@ -26,11 +27,12 @@ PATIENCE_S = 900  # for a crowd, on a busy machine
 WORKERS = 100
 LIFE_S = 20 * 60  # of a supervisor
 ROUND_S = 60
-ROUNDS = 8  # at least
+ACTS = 10  # of a round, at least, however busy the machine is
 WARM_UP = 2  # rounds of every life, which are as busy as any will be
 SLACK_KIB = None if "asan" in BUILD.name else 1024  # a sanitizer keeps what was freed
 CLIENTS = 10  # in the background, at most
-CHECKED = 20  # files after each round; in the end all are
+MORE = 10  # uploads, at once
+CHECKED = 5  # files after each round; in the end all are
 REJECT_LIMIT = 20
 
 # kind of a broken file: the error that it ends with, and whether there is an upload of it at all
@@ -43,6 +45,7 @@ COMMANDS = {("stop",): {0, 4, 6, 9}, ("kill",): {0, 4, 6, 9}, ("upload",): {0, 1
             ("forget", "--rows"): {0, 4, 6, 9}, ("status",): {0, 4, 9}, ("history",): {0, 4, 9},
             ("rejects",): {0, 4, 9}}
 ACKNOWLEDGED = {"stop": {"STOPPED"}, "kill": {"KILLED", "FAILED"}}  # FAILED: it was already
+QUESTIONS = ["status", "history", "rejects"]
 WAITING = [("wait",), ("wait", "--timeout", "2s"), ("verify",)]
 
 
@@ -63,8 +66,8 @@ class File:
 
 
 def content(dice, kind):
-    """50 to 20,000 records, as many files below 1,000 as above."""
-    count = int(50 * 400 ** dice.random())
+    """50 to 10,000 records, as many files below 700 as above."""
+    count = int(50 * 200 ** dice.random())
     bad = set(dice.sample(range(1, count), dice.randint(0, 8)))
     if kind == "too many rejects":
         bad = set(dice.sample(range(1, count), REJECT_LIMIT + 1))
@@ -174,6 +177,28 @@ def client_comes(world, dice):
     return True
 
 
+def requests(world, dice):
+    """Many of a client's requests over one connection. It reads all the answers, or goes at once."""
+    files = dice.sample(world.files, min(len(world.files), 10))
+    asked = [{"kind": kind, "file": str(file.path)} for file in files for kind in QUESTIONS]
+    asked += [{"kind": "ping"}, {"kind": "list", "limit": 20}, {"kind": "nonsense"}] * 10
+    dice.shuffle(asked)
+    stays = dice.random() < 0.5
+    with world.service.raw() as client:
+        for ref, message in enumerate(asked):
+            client.sendall(json.dumps({**message, "ref": ref}).encode() + b"\n")
+        if not stays:
+            return True
+        left = set(range(len(asked)))
+        for line in client.makefile("rb"):
+            answer = json.loads(line)
+            if answer["kind"] in ("error", "pong", "done") or answer.get("last"):
+                left.discard(answer["ref"])
+            if not left:
+                return True
+    raise AssertionError(f"the connection was closed before these were answered: {left}")
+
+
 def reload(world, dice):
     hit = bool(world.service.workers())
     world.configure(dice, world.crowd)
@@ -181,8 +206,8 @@ def reload(world, dice):
 
 
 RARE = [chaos.crash_server, chaos.kill_backend]
-FAULTS = [chaos.kill_worker] * 6 + [chaos.terminate_backend] * 4 + [client_comes] * 4 + [
-    client_leaves] * 2 + [reload]
+FAULTS = [chaos.kill_worker] * 6 + [chaos.terminate_backend] * 4 + [client_comes] * 3 + [
+    client_leaves] * 2 + [requests] * 2 + [reload]
 
 
 def command(world, dice, tally):
@@ -217,11 +242,12 @@ def more_files(world, dice, count, new, tally):
     if old:
         world.service.ctl("forget", "--rows", *(file.path for file in old), patience_s=PATIENCE_S)
     files = world.new_files(dice, new) + old
+    if not files:
+        return
     world.touched.update(files)
     answer = world.service.ctl("upload", *(file.path for file in files), patience_s=PATIENCE_S)
     assert answer.code in {0, 1, 6, 9}, answer
     tally.note("files uploaded anew", old)
-    return len(files)
 
 
 # ---- a round ----
@@ -252,17 +278,20 @@ def to_their_ends(world):
 
 
 def disturb(world, dice, tally, files, until_s):
-    """Until then, faults and commands; in that time the files become so many, and there is always
-    something to do for as many workers as there may be."""
-    began_s, had = world.at_s, len(world.files) or world.crowd
-    while world.at_s < until_s:
-        share = (world.at_s - began_s) / (until_s - began_s)
-        new = int(had + (files - had) * share) + 1 - len(world.files)
-        busy = world.busy()
-        if new > 0 or busy < world.crowd // 2:
-            more_files(world, dice, world.crowd - busy, min(new, files - len(world.files)), tally)
+    """Until then faults and commands; in that time the files become so many, and there is always
+    something to do. It begins with as many uploads as there may be workers."""
+    began_s, had, acts = world.at_s, len(world.files), 0
+    more_files(world, dice, world.crowd, 0 if had else world.crowd, tally)
+    while world.at_s < until_s or acts < ACTS:
+        acts += 1
+        share = min(1, (world.at_s - began_s) / (until_s - began_s))
+        new = max(0, int(had + (files - had) * share) - len(world.files))
+        idle = world.crowd - world.busy()
+        if new > 0 or idle > world.crowd // 2:
+            more_files(world, dice, min(idle, MORE), new, tally)
         act(world, dice, tally)
         time.sleep(dice.random() ** 3 * 0.1)
+    more_files(world, dice, 0, files - len(world.files), tally)
 
 
 def one_round(world, dice, tally, most, files, until_s):
@@ -283,9 +312,9 @@ def one_round(world, dice, tally, most, files, until_s):
 
 def run(world, seed, seconds, files, tally):
     """The whole: so many files in so many seconds, and some more for the last to end."""
-    round_s, number = min(ROUND_S, seconds / ROUNDS), 0
+    round_s, number = min(ROUND_S, seconds / 8), 0
     first = min(WORKERS, files // 2)  # at once, and so is the largest crowd
-    while world.at_s < seconds or len(world.files) < files:
+    while world.at_s < seconds or number < WARM_UP + 3:
         number += 1
         until_s = world.at_s + round_s
         so_many = first + int((files - first) * min(1, until_s / seconds))
