@@ -48,7 +48,7 @@ parts = $(foreach part,$(1),$(call objects,$(part)))
 not_main = $(filter-out %/main.o,$(1))
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-TEST_TOOLS := $(BUILD)/tests/csvdump $(BUILD)/tests/nth
+TEST_TOOLS := $(BUILD)/tests/csvdump $(BUILD)/tests/nth $(BUILD)/tests/heap.so
 
 .PHONY: all
 all: packages-build
@@ -97,6 +97,10 @@ $(BUILD)/tests/nth: tests/crash/nth.c
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $<
+$(BUILD)/tests/heap.so: tests/crash/heap.c
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -fPIC -shared -o $@ $<
 $(BUILD)/bench/reading: $(BUILD)/obj/bench/reading.o $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  LD $@"
@@ -175,7 +179,7 @@ campaign: packages-build packages-server packages-test
 # An hour of faults: does the supervisor grow? SOAK="--minutes N --files N --seed S" for less or more.
 .PHONY: soak
 soak: packages-build packages-server packages-test
-	@$(MAKE) --no-print-directory programs
+	@$(MAKE) --no-print-directory programs $(BUILD)/tests/heap.so
 	@UPLOADER_BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/crash/soak.py $(SOAK)
 
 model: packages-model

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: PostgreSQL
 """What a process holds when it has nothing to do, as a series that must not grow.
 
-Memory is what the process has for itself, in memory or swapped out (RssAnon, VmSwap): VmRSS also has
-pages of its programs' files, which the kernel takes and gives as it likes. It is shown all the same.
+The heap is what it has allocated and not freed, to the byte (heap.c): it has almost no slack. Its own
+memory (RssAnon and VmSwap) has some: what was freed stays with the allocator, in holes that the next
+crowd does not fill exactly; but what is lost otherwise (mappings, stacks, the allocator's own) shows
+there. VmRSS is that with pages of its programs' files, which the kernel takes and gives as it likes;
+it is only shown. Descriptors have no slack.
 
-Of memory some growth is no leak: what is freed stays with the allocator, in holes that the next
-crowd does not fill exactly. So the series begins after a warm-up, in which the process has been as
-busy as it will ever be, and has a slack that does not grow with time: a leak does. Descriptors have
-no slack at all."""
+The first samples are a warm-up, in which the process has been as busy as it will ever be."""
 
 import os
 from collections import namedtuple
@@ -15,7 +15,9 @@ from pathlib import Path
 
 from harness import children, wait_until
 
-Sample = namedtuple("Sample", "at_s resident_kib own_kib descriptors")
+HEAP_SLACK_KIB = 64  # buffers that have the size of the largest they had to hold
+
+Sample = namedtuple("Sample", "at_s resident_kib own_kib heap_kib descriptors")
 
 
 class Grown(AssertionError):
@@ -41,19 +43,23 @@ def memory(pid):
 
 
 class Series:
-    """Samples of one process. The first `warm_up` ones are only shown; the first behind them is what
-    later ones are compared with. slack_kib None: memory is not judged."""
+    """Samples of one process. The first `warm_up` ones are only shown; with the next one later ones
+    are compared. heap_bytes() says what is allocated; None: that is not known. own_slack_kib None:
+    its own memory is not judged."""
 
-    def __init__(self, pid, warm_up, slack_kib):
-        self.pid, self.warm_up, self.slack_kib = pid, warm_up, slack_kib
+    def __init__(self, pid, warm_up, own_slack_kib, heap_bytes=None):
+        self.pid, self.warm_up = pid, warm_up
+        self.slack_kib = {"own_kib": own_slack_kib,
+                          "heap_kib": HEAP_SLACK_KIB if heap_bytes else None}
+        self.heap_bytes = heap_bytes or (lambda: 0)
         self.samples = []
-        self.open_first = None  # what was open at rest when the series began
+        self.open_first = None  # what was open when the series began
 
     def __str__(self):
-        lines = ["  at s   VmRSS KiB  own KiB  descriptors"]
+        lines = ["  at s   VmRSS KiB  own KiB  heap KiB  descriptors"]
         for number, sample in enumerate(self.samples):
             note = "  warm-up" if number < self.warm_up else ""
-            lines.append("{:6.0f}  {:10}  {:7}  {:11}{}".format(*sample, note))
+            lines.append("{:6.0f}  {:10}  {:7}  {:8}  {:11}{}".format(*sample, note))
         return "\n".join(lines)
 
     @property
@@ -61,35 +67,29 @@ class Series:
         return self.samples[0].at_s
 
     @property
-    def last(self):
-        return self.samples[-1]
-
-    @property
     def judged(self):
         return self.samples[self.warm_up:]
 
-    @property
-    def growth_kib(self):
-        """The most that any sample has above the first that counts."""
-        return max(s.own_kib for s in self.judged) - self.judged[0].own_kib if self.judged else 0
+    def growth(self, what):
+        """How much more than the first that counts the last one has."""
+        return getattr(self.judged[-1], what) - getattr(self.judged[0], what) if self.judged else 0
 
     def take(self, at_s, patience_s=60):
-        """One more sample, when all is at rest. A child that ends and a client's connection may take
+        """One more sample, of a process at rest. A child that ends and a client's connection may take
         their time; a zombie or a descriptor that is left stays for ever."""
-        def alone():
-            return not children(self.pid, zombies=True)
-
-        self._wait(alone, lambda: f"its children (zombies among them)"
-                   f" {children(self.pid, zombies=True)} to go", patience_s)
+        self._wait(lambda: not children(self.pid, zombies=True), lambda: "its children to go, zombies"
+                   f" among them: {children(self.pid, zombies=True)}", patience_s)
         if self.open_first is None:
             self.open_first = self._settled()
         count = len(self.open_first)
         self._wait(lambda: len(descriptors(self.pid)) <= count,
-                   lambda: f"descriptors to be {count} again\nthen: {self.open_first}\nnow:"
+                   lambda: f"its descriptors to be {count} again\nthen: {self.open_first}\nnow:"
                    f" {descriptors(self.pid)}", patience_s)
-        self.samples.append(Sample(at_s, *memory(self.pid), len(descriptors(self.pid))))
-        if self.slack_kib is not None and self.growth_kib > self.slack_kib:
-            raise Grown(f"memory has grown by {self.growth_kib} KiB\n{self}")
+        open_now, heap_bytes = len(descriptors(self.pid)), self.heap_bytes()
+        self.samples.append(Sample(at_s, *memory(self.pid), heap_bytes // 1024, open_now))
+        for what, slack_kib in self.slack_kib.items():
+            if slack_kib is not None and self.growth(what) > slack_kib:
+                raise Grown(f"{what} has grown by {self.growth(what)}\n{self}")
 
     def _wait(self, condition, what, patience_s):
         try:

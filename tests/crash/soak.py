@@ -29,7 +29,9 @@ LIFE_S = 20 * 60  # of a supervisor
 ROUND_S = 60
 ACTS = 10  # of a round, at least, however busy the machine is
 WARM_UP = 2  # rounds of every life, which are as busy as any will be
-SLACK_KIB = None if "asan" in BUILD.name else 1024  # a sanitizer keeps what was freed
+SANITIZED = "asan" in BUILD.name  # it keeps what was freed, and says itself what is lost
+SLACK_KIB = None if SANITIZED else 2048
+HEAP = BUILD / "tests/heap.so"
 CLIENTS = 10  # in the background, at most
 MORE = 10  # uploads, at once
 CHECKED = 5  # files after each round; in the end all are
@@ -93,7 +95,7 @@ class World(campaign.World):
         self.begin(upload={"chunk_bytes": "4K", "reject_limit": REJECT_LIMIT},
                    supervisor={"retry_limit": 1000, "log_level": "info"})
         self.began = time.monotonic()
-        self.service.start()
+        self.heap_file = self.service.folder / "heap"
         self.new_life()
         self.rest()
 
@@ -102,7 +104,15 @@ class World(campaign.World):
         return time.monotonic() - self.began
 
     def new_life(self):
-        self.series.append(Series(self.service.process.pid, WARM_UP + 1, SLACK_KIB))
+        """Of a supervisor that says how large its heap is."""
+        heap = {} if SANITIZED else {"LD_PRELOAD": str(HEAP), "UPLOADER_HEAP_FILE": str(self.heap_file)}
+        self.service.start(environment=heap)
+        self.series.append(Series(self.service.process.pid, WARM_UP + 1, SLACK_KIB,
+                                  None if SANITIZED else self.heap_bytes))
+
+    def heap_bytes(self):
+        self.service.ok("ping")  # it says so when a client comes
+        return int(self.heap_file.read_text())
 
     def stop(self):
         self.leave_clients()
@@ -144,7 +154,8 @@ class World(campaign.World):
         self.series[-1].take(self.at_s)
 
     def series_text(self):
-        return "\n".join(f"series {number}, growth {series.growth_kib} KiB\n{series}"
+        return "\n".join(f"series {number}: it grew by {series.growth('own_kib')} KiB, its heap by"
+                         f" {series.growth('heap_kib')} KiB\n{series}"
                          for number, series in enumerate(self.series, 1))
 
 
@@ -300,7 +311,8 @@ def one_round(world, dice, tally, most, files, until_s):
     world.touched.clear()
     disturb(world, dice, tally, files, until_s)
     if world.at_s - world.series[-1].began_s > LIFE_S:
-        tally.note("kill supervisor", chaos.kill_supervisor(world, dice))
+        tally.note("kill supervisor", world.service.workers())
+        world.service.kill()
         world.new_life()
     world.leave_clients()
     to_their_ends(world)
@@ -319,7 +331,8 @@ def run(world, seed, seconds, files, tally):
         until_s = world.at_s + round_s
         so_many = first + int((files - first) * min(1, until_s / seconds))
         one_round(world, dice_of(seed, number), tally, first, so_many, until_s)
-        print(f"  round {number}: {len(world.files)} files, {world.series[-1].last}", flush=True)
+        print(f"  round {number}: {len(world.files)} files\n{str(world.series[-1]).splitlines()[-1]}",
+              flush=True)
     finish(world)
 
 

@@ -2,6 +2,7 @@
 """A short soak, and the sampler on processes that do hold more and more; make soak runs a long one."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -19,54 +20,67 @@ FILES, SECONDS = 30, 20
 LEAST = {"kill worker": 3, "terminate backend": 2, "requests": 1, "client comes": 1}
 
 HOLDER = """
-import os, sys
+import os, socket, sys
 kept = []
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen()
+print("ready", flush=True)
 for line in sys.stdin:
-    if line == "memory\\n":
+    if line == "much\\n":
         kept.append(bytes(range(256)) * 8192)
+    if line == "little\\n":
+        kept.extend(bytes(10_000) for _ in range(10))
     if line == "descriptor\\n":
         kept.append(os.open("/dev/null", os.O_RDONLY))
     if line == "zombie\\n" and os.fork() == 0:
         os._exit(0)
+    listener.accept()[0].close()
     print("done", flush=True)
 """
 
 
-@pytest.fixture
-def holder():
+class Holder:
     """A process that holds more of what it is told, and lets go of nothing."""
-    process = subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, text=True)
 
-    def tell(what):
-        process.stdin.write(f"{what}\n")
-        process.stdin.flush()
-        assert process.stdout.readline() == "done\n"
+    def __init__(self, folder):
+        self.socket, self.heap_file = str(folder / "s"), folder / "heap"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, self.socket], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True,
+            env=dict(os.environ, LD_PRELOAD=str(soak.HEAP), UPLOADER_HEAP_FILE=str(self.heap_file)))
+        assert self.process.stdout.readline() == "ready\n"
 
-    process.tell = tell
-    yield process
-    process.kill()
-    process.communicate()
+    def take(self, what):
+        self.process.stdin.write(f"{what}\n")
+        self.process.stdin.flush()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(self.socket)
+            assert self.process.stdout.readline() == "done\n"
 
-
-def series_of(holder):
-    """With a first sample that counts, behind a warm-up in which its memory has grown."""
-    series = Series(holder.pid, 1, 1024)
-    holder.tell("nothing")
-    series.take(0)
-    holder.tell("memory")
-    series.take(1)
-    return series
+    def heap_bytes(self):
+        return int(self.heap_file.read_text())
 
 
-@pytest.mark.parametrize("what, said", [("memory", "memory has grown by 2"),
-                                        ("descriptor", "/dev/null"), ("zombie", "zombies")])
+@pytest.fixture
+def holder(tmp_path):
+    holder = Holder(tmp_path)
+    yield holder
+    holder.process.kill()
+    holder.process.communicate()
+
+
+@pytest.mark.parametrize("what, said", [
+    ("much", "own_kib has grown by 2"), ("little", "heap_kib has grown by 9"),
+    ("descriptor", "/dev/null"), ("zombie", "zombies")])
 def test_the_sampler_notices(holder, what, said):
-    series = series_of(holder)
-    holder.tell("nothing")
-    series.take(2)
-    assert abs(series.growth_kib) < 512
-    holder.tell(what)
+    """But not what was there at the end of the warm-up."""
+    series = Series(holder.process.pid, 1, 1024, holder.heap_bytes)
+    for number, before in enumerate(["nothing", "much", "nothing"]):
+        holder.take(before)
+        series.take(number)
+    assert abs(series.growth("own_kib")) < 512
+    holder.take(what)
     with pytest.raises(Grown, match=said):
         series.take(3, patience_s=1)
 
