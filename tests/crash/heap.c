@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* heap.so, preloaded into uploaderd: whenever it looks for a client, it says in the file
- * UPLOADER_HEAP_FILE how many bytes it has allocated and not freed. The process's size says that much
- * less exactly: what was freed stays with the allocator. */
+ * UPLOADER_HEAP_FILE how many bytes it has allocated and not freed. The process's size says that
+ * much less exactly: what was freed stays with the allocator. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <malloc.h>

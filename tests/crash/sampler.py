@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: PostgreSQL
 """What a process holds when it has nothing to do, as a series that must not grow.
 
-The heap is what it has allocated and not freed, to the byte (heap.c): it has almost no slack. Its own
-memory (RssAnon and VmSwap) has some: what was freed stays with the allocator, in holes that the next
-crowd does not fill exactly; but what is lost otherwise (mappings, stacks, the allocator's own) shows
-there. VmRSS is that with pages of its programs' files, which the kernel takes and gives as it likes;
-it is only shown. Descriptors have no slack.
+The heap is what it has allocated and not freed, to the byte (heap.c): it has almost no slack. Its
+own memory (RssAnon and VmSwap) has some: what was freed stays with the allocator, in holes that the
+next crowd does not fill exactly; but what is lost otherwise (mappings, stacks, the allocator's own)
+shows there. VmRSS is that with pages of its programs' files, which the kernel takes and gives as it
+likes; it is only shown. Descriptors have no slack.
 
 The first samples are a warm-up, in which the process has been as busy as it will ever be."""
 
@@ -75,10 +75,11 @@ class Series:
         return getattr(self.judged[-1], what) - getattr(self.judged[0], what) if self.judged else 0
 
     def take(self, at_s, patience_s=60):
-        """One more sample, of a process at rest. A child that ends and a client's connection may take
-        their time; a zombie or a descriptor that is left stays for ever."""
-        self._wait(lambda: not children(self.pid, zombies=True), lambda: "its children to go, zombies"
-                   f" among them: {children(self.pid, zombies=True)}", patience_s)
+        """One more sample, of a process at rest. A child that ends and a client's connection may
+        take their time; a zombie or a descriptor that is left stays for ever."""
+        self._wait(lambda: not children(self.pid, zombies=True),
+                   lambda: "its children to go, zombies among them:"
+                   f" {children(self.pid, zombies=True)}", patience_s)
         if self.open_first is None:
             self.open_first = self._settled()
         count = len(self.open_first)

@@ -1,16 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: PostgreSQL
-"""One supervisor for long, many files, up to 100 workers, and faults all along: it grows neither in
-memory nor in descriptors, leaves no zombie and no session, and every upload ends as it should.
+"""One supervisor for long, many files, up to 100 workers, and faults all along: it grows neither
+in memory nor in descriptors, leaves no zombie and no session, and every upload ends as it should.
 
-Rounds of a minute: files come, new ones and such as are forgotten first, as many at once as there may
-be workers; workers, sessions and sometimes the server die, the configuration is read again, clients
-command, ask, wait and leave in the middle. At the end of a round all goes on to its end, and what the
-supervisor then holds is compared (sampler.py). From time to time the supervisor dies with its workers,
-and a new series begins."""
+Rounds of a minute: files come, new ones and such as are forgotten first, as many at once as there
+may be workers; workers, sessions and sometimes the server die, the configuration is read again,
+clients command, ask, wait and leave in the middle. At the end of a round all goes on to its end,
+and what the supervisor then holds is compared (sampler.py). From time to time the supervisor dies
+with its workers, and a new series begins."""
 
 import argparse
 import json
+import signal
 import time
 import traceback
 
@@ -33,6 +34,7 @@ SANITIZED = "asan" in BUILD.name  # it keeps what was freed, and says itself wha
 SLACK_KIB = None if SANITIZED else 2048
 HEAP = BUILD / "tests/heap.so"
 CLIENTS = 10  # in the background, at most
+GATHER_S = 20
 MORE = 10  # uploads, at once
 CHECKED = 5  # files after each round; in the end all are
 REJECT_LIMIT = 20
@@ -105,8 +107,8 @@ class World(campaign.World):
 
     def new_life(self):
         """Of a supervisor that says how large its heap is."""
-        heap = {} if SANITIZED else {"LD_PRELOAD": str(HEAP), "UPLOADER_HEAP_FILE": str(self.heap_file)}
-        self.service.start(environment=heap)
+        heap = {"LD_PRELOAD": str(HEAP), "UPLOADER_HEAP_FILE": str(self.heap_file)}
+        self.service.start(environment=None if SANITIZED else heap)
         self.series.append(Series(self.service.process.pid, WARM_UP + 1, SLACK_KIB,
                                   None if SANITIZED else self.heap_bytes))
 
@@ -147,7 +149,7 @@ class World(campaign.World):
                                      " ('INITIALIZING', 'PROCESSING')")
 
     def rest(self):
-        """All has ended: nobody but the supervisor has a session, and it holds what it did before."""
+        """All has ended: only the supervisor has sessions, and it holds what it did before."""
         chaos.sql(self)
         self.service.wait_ready()
         wait_until(lambda: len(chaos.backends(self)) == 2, "two sessions, and no more")
@@ -189,7 +191,7 @@ def client_comes(world, dice):
 
 
 def requests(world, dice):
-    """Many of a client's requests over one connection. It reads all the answers, or goes at once."""
+    """Many of a client's requests over one connection; it reads all answers, or goes at once."""
     files = dice.sample(world.files, min(len(world.files), 10))
     asked = [{"kind": kind, "file": str(file.path)} for file in files for kind in QUESTIONS]
     asked += [{"kind": "ping"}, {"kind": "list", "limit": 20}, {"kind": "nonsense"}] * 10
@@ -247,18 +249,21 @@ def exact(world, tracker):
             continue
 
 
-def more_files(world, dice, count, new, tally):
-    """So many more uploads at once: `new` new files, and old ones that are forgotten first."""
+def some_files(world, dice, count, new, tally):
+    """So many that have no upload: `new` new ones, and old ones, which are forgotten."""
     old = dice.sample(world.files, min(len(world.files), max(0, count - new)))
     if old:
         world.service.ctl("forget", "--rows", *(file.path for file in old), patience_s=PATIENCE_S)
+        tally.note("files uploaded anew")
     files = world.new_files(dice, new) + old
-    if not files:
-        return
     world.touched.update(files)
-    answer = world.service.ctl("upload", *(file.path for file in files), patience_s=PATIENCE_S)
-    assert answer.code in {0, 1, 6, 9}, answer
-    tally.note("files uploaded anew", old)
+    return files
+
+
+def upload(world, files):
+    if files:
+        answer = world.service.ctl("upload", *(file.path for file in files), patience_s=PATIENCE_S)
+        assert answer.code in {0, 1, 6, 9}, answer
 
 
 # ---- a round ----
@@ -288,21 +293,34 @@ def to_their_ends(world):
     raise AssertionError(f"these do not get to their ends: {[rows.get(str(f.path)) for f in left]}")
 
 
+def gather(world, files, tally):
+    """Their workers all at once: somebody holds the table until they are there."""
+    workers = min(world.crowd, sum(file.has_upload for file in files))
+    with world.cluster.connect(world.service.database) as other:
+        other.run("BEGIN; LOCK uploader.file_data IN SHARE MODE")
+        upload(world, files)
+        end_s = world.at_s + GATHER_S
+        while world.busy() and len(world.service.workers()) < workers and world.at_s < end_s:
+            time.sleep(0.1)
+        tally.note(f"{world.crowd} at once", len(world.service.workers()) > world.crowd // 2)
+        other.run("COMMIT")
+
+
 def disturb(world, dice, tally, files, until_s):
     """Until then faults and commands; in that time the files become so many, and there is always
-    something to do. It begins with as many uploads as there may be workers."""
+    something to do."""
     began_s, had, acts = world.at_s, len(world.files), 0
-    more_files(world, dice, world.crowd, 0 if had else world.crowd, tally)
+    gather(world, some_files(world, dice, world.crowd, 0 if had else world.crowd, tally), tally)
     while world.at_s < until_s or acts < ACTS:
         acts += 1
         share = min(1, (world.at_s - began_s) / (until_s - began_s))
         new = max(0, int(had + (files - had) * share) - len(world.files))
         idle = world.crowd - world.busy()
         if new > 0 or idle > world.crowd // 2:
-            more_files(world, dice, min(idle, MORE), new, tally)
+            upload(world, some_files(world, dice, min(idle, MORE), new, tally))
         act(world, dice, tally)
         time.sleep(dice.random() ** 3 * 0.1)
-    more_files(world, dice, 0, files - len(world.files), tally)
+    upload(world, some_files(world, dice, 0, files - len(world.files), tally))
 
 
 def one_round(world, dice, tally, most, files, until_s):
@@ -331,8 +349,8 @@ def run(world, seed, seconds, files, tally):
         until_s = world.at_s + round_s
         so_many = first + int((files - first) * min(1, until_s / seconds))
         one_round(world, dice_of(seed, number), tally, first, so_many, until_s)
-        print(f"  round {number}: {len(world.files)} files\n{str(world.series[-1]).splitlines()[-1]}",
-              flush=True)
+        last = str(world.series[-1]).splitlines()[-1]
+        print(f"  round {number}: {len(world.files)} files\n{last}", flush=True)
     finish(world)
 
 
@@ -353,6 +371,8 @@ def main():
     options = parser.parse_args()
     print(f"soak: seed {options.seed}, {options.files} files in {options.minutes:g} minutes",
           flush=True)
+    for number in (signal.SIGINT, signal.SIGTERM):  # to end it in order, in the background too
+        signal.signal(number, signal.default_int_handler)
     tally, world = Tally(), World()
     try:
         run(world, options.seed, options.minutes * 60, options.files, tally)
@@ -361,9 +381,9 @@ def main():
         print(world.service_log())
         return 1
     finally:
-        print(f"soak: seed {options.seed}, {world.at_s:.0f} s, {len(world.files)} files,"
-              f" {world.most_workers} workers at once; hit of tried:\n{tally}\n{world.series_text()}",
-              flush=True)
+        print(f"soak: seed {options.seed}, {world.at_s:.0f} s, {len(world.files)} files, at most"
+              f" {world.most_workers} workers at once; hit of tried:\n{tally}", flush=True)
+        print(world.series_text(), flush=True)
         world.end()
     return 0
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: PostgreSQL
-"""A short soak, and the sampler on processes that do hold more and more; make soak runs a long one."""
+"""A short soak, and the sampler on a process that holds more and more; make soak runs a long one."""
 
 import os
 import socket
