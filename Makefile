@@ -48,7 +48,7 @@ parts = $(foreach part,$(1),$(call objects,$(part)))
 not_main = $(filter-out %/main.o,$(1))
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-TEST_TOOLS := $(addprefix $(BUILD)/tests/,csvdump nth load badsector.so openat2.so)
+TEST_TOOLS := $(addprefix $(BUILD)/tests/,csvdump nth load badsector.so openat2.so heap.so)
 
 .PHONY: all
 all: packages-build
@@ -97,6 +97,7 @@ $(BUILD)/tests/nth $(BUILD)/tests/load: $(BUILD)/tests/%: tests/crash/%.c
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $<
+$(BUILD)/tests/heap.so: tests/crash/heap.c
 $(BUILD)/tests/badsector.so: tests/crash/badsector.c
 $(BUILD)/tests/openat2.so: tests/valgrind/openat2.c
 $(BUILD)/tests/%.so:
@@ -203,6 +204,12 @@ campaign: packages-build packages-server packages-test
 	@for c in points syscalls wire files resources server standby hostile owners chaos; do UPLOADER_BUILD=$(CURDIR)/build/test PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) tests/crash/$$c.py $(CAMPAIGN) || exit 1; done
 
+# An hour of faults: does the supervisor grow? SOAK="--minutes N --files N --seed S" for less or more.
+.PHONY: soak
+soak: packages-build packages-server packages-test
+	@$(MAKE) --no-print-directory programs $(BUILD)/tests/heap.so
+	@UPLOADER_BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/crash/soak.py $(SOAK)
+
 model: packages-model
 	@BUILD=$(BUILD) tests/model/run full
 
@@ -233,8 +240,9 @@ help:
 	@echo "make analyze  gcc's -fanalyzer                  make valgrind supervisor and workers in memcheck"
 	@echo "make docs     prints the generated documents    make indent   clang-format"
 	@echo "make campaign crashes at random and at every place, whole (CAMPAIGN=\"--rounds N --seed S\")"
+	@echo "make soak     an hour of faults: does it grow? (SOAK=\"--minutes N --files N --seed S\")"
 	@echo "make bench    compares speeds (B=name: one case; QUICK=1: small)"
 	@echo "make bench-scale  how cost grows, latencies, far servers (hours; QUICK=1: minutes)"
-	@echo "make mutants  breaks the product in twenty ways, and sees that the tests notice"
+	@echo "make mutants  breaks the product in some twenty ways, and sees that the tests notice"
 	@echo "make fuzz     hostile input, half an hour a target (FUZZ_SECONDS=N, T=name); make fuzz-merge"
 	@echo "make model    the whole search of the protocol's model (make test runs a bounded one)"

@@ -370,17 +370,27 @@ def full_queue_of_the_socket(world, dice):
 
 @contextlib.contextmanager
 def too_many_clients(world, dice):
-    """Who comes then is told so; who is there already is served."""
+    """All of them wait for something: who comes then is told so, who is there is served. (Those who
+    wait for nothing give their place away.)"""
     service = world.service.start()
-    path, _ = service.in_the_middle(count=6000)
+    path, tracker = service.in_the_middle(count=6000)
+    workers = service.workers()
+    for pid in workers:
+        send_signal(pid, signal.SIGSTOP)
     clients = [service.raw() for _ in range(CLIENTS_MAX)]
-    turned_away = wait_until(lambda: service.ctl("ping", "--json").code == 6, "a client too many")
-    answer = service.ctl("status", path, "--json")
-    assert answer.code == 6 and answer.json["error"]["code"] == "busy" and is_clear(
-        answer.json["error"]), answer
-    clients[0].sendall(b'{"kind":"ping","ref":1}\n')
-    assert b'"pong"' in clients[0].recv(4096)
-    yield turned_away
+    for client in clients:
+        client.sendall(b'{"kind":"wait","ref":1,"id":%d}\n' % tracker)
+    turned_away = not workers or wait_until(
+        lambda: service.ctl("ping", "--json").code == 6, "a client too many")
+    if workers:
+        answer = service.ctl("status", path, "--json")
+        assert answer.code == 6 and answer.json["error"]["code"] == "busy" and is_clear(
+            answer.json["error"]), answer
+        clients[0].sendall(b'{"kind":"ping","ref":2}\n')
+        wait_until(lambda: b'"pong"' in clients[0].recv(65536), "an answer to who is there")
+    yield workers and turned_away
+    for pid in workers:
+        send_signal(pid, signal.SIGCONT)
     for client in clients:
         client.close()
     wait_until(lambda: service.ctl("ping").code == 0, "room for a client")

@@ -26,7 +26,7 @@ from harness import SANITIZED  # noqa: E402
 SHARE = 4 if SANITIZED else 1  # all of it is run without sanitizers, and faster
 
 CAMPAIGNS = {  # module: rounds of its sample, and what must have hit at least so often in it; "": all
-    chaos: (100, {"kill worker": 10, "kill supervisor": 1, "command stop": 5, "command kill": 3}),
+    chaos: (100, {"kill worker": 10, "kill supervisor": 1, "command stop": 5, "command kill": 1}),
     files: (90, {"truncate": 1, "replace between": 1, "fail": 1, "fail between": 1}),
     hostile: (len(hostile.BEHAVIOURS), {"": 5}),
     owners: (20, {"freeze": 5}),

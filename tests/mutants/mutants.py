@@ -76,4 +76,11 @@ MUTANTS = [
            "    lane_sift(lane, rejects_left(arg));\n    return;\n"),
     Mutant("record_cut_at_quote", "a doubled quote ends a field", "test_oracle", "csv/scanner.c",
            "if (*p == s->quote)\n        s->state = QUOTED;", "if (*p == s->quote)\n        s->state = TEXT;"),
+    Mutant("messages_kept", "a message is never freed", "test_soak", "ipc/stream.c",
+           "on_message(stream->arg, message);\n    json_decref(message);",
+           "on_message(stream->arg, message);"),
+    Mutant("file_left_open", "a file that was looked at is left open", "test_soak", "csv/inspect.c",
+           "err);\n    source_close(&source);", "err);"),
+    Mutant("session_left", "a forget leaves its session", "test_soak", "supervisor/forget.c",
+           "    db_conn_close(forget->conn);\n", ""),
 ]
