@@ -377,11 +377,15 @@ def too_many_clients(world, dice):
     workers = service.workers()
     for pid in workers:
         send_signal(pid, signal.SIGSTOP)
-    clients = [service.raw() for _ in range(CLIENTS_MAX)]
-    for client in clients:
+    clients = []
+
+    def one_more():
+        client = service.raw()
+        clients.append(client)
         client.sendall(b'{"kind":"wait","ref":1,"id":%d}\n' % tracker)
-    turned_away = not workers or wait_until(
-        lambda: service.ctl("ping", "--json").code == 6, "a client too many")
+        return len(clients) >= CLIENTS_MAX and service.ctl("ping", "--json").code == 6
+
+    turned_away = not workers or wait_until(one_more, "a client too many", pause_s=0)
     if workers:
         answer = service.ctl("status", path, "--json")
         assert answer.code == 6 and answer.json["error"]["code"] == "busy" and is_clear(
