@@ -28,6 +28,12 @@ PATIENCE_S = 60  # how long anything may take on a busy machine before it counts
 
 _numbers = itertools.count(1)
 
+
+def sanitizer(option):
+    """The environment in which the sanitizer has this option besides."""
+    return {"ASAN_OPTIONS": f"{os.environ.get('ASAN_OPTIONS', '')}:{option}"}
+
+
 # Thousands of connections: as many descriptors as this process may have.
 MAX_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_FILES, MAX_FILES))

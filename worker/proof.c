@@ -160,7 +160,8 @@ static void queue_work(struct proof *proof, uv_work_cb run, uv_after_work_cb don
     uv_queue_work(proof->loop, &proof->work, run, done);
 }
 
-/* What was run has ended well; false: nobody is interested any more, or it has failed. */
+/* What was run has ended well; false: nobody is interested any more, or it has failed and the proof
+ * may be gone. */
 static bool take_work(struct proof *proof)
 {
     proof->works = false;
@@ -168,9 +169,13 @@ static bool take_work(struct proof *proof)
         proof_free(proof);
         return false;
     }
-    if (!proof->ended && proof->work_rc < 0)
+    if (proof->ended)
+        return false;
+    if (proof->work_rc < 0) {
         fail(proof, &proof->work_error);
-    return !proof->ended;
+        return false;
+    }
+    return true;
 }
 
 /* ---- a part ---- */

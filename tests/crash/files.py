@@ -13,7 +13,7 @@ from pathlib import Path
 
 import campaign
 from campaign import main
-from harness import BUILD, check_exact, wait_until
+from harness import BUILD, check_exact, sanitizer, wait_until
 
 # what the upload may end with after such a change; PROCESSED: it came after all was read
 ERRORS = {"file_unstable", "file_changed", "file_missing", "file_access", "file_empty", "file_read",
@@ -27,10 +27,9 @@ class World(campaign.World):
         if self.rounds % 20 == 0:
             service = self.begin(upload={"chunk_bytes": "4K", "lanes": dice.randint(1, 3)})
             # a sanitizer wants to be the first library
-            options = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
             service.start(environment={"LD_PRELOAD": str(BUILD / "tests/badsector.so"),
                                        "BADSECTOR": str(service.folder / "badsector"),
-                                       "ASAN_OPTIONS": options})
+                                       **sanitizer("verify_asan_link_order=0")})
         self.rounds += 1
         return self.service
 
