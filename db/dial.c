@@ -83,6 +83,8 @@ static void fail(struct dial *dial)
 
     uv_timer_stop(&dial->timer);
     failure_lost(&err, "%s", dial->failures);
+    if (strstr(dial->failures, "session is read-only")) /* so libpq says it, in no other language */
+        failure_hint(&err, DB_READ_ONLY);
     dial->done(dial->arg, NULL, &err);
 }
 

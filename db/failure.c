@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* Takes from the server SQLSTATE and primary message only, and its hint where rights or the schema
- * are the matter: DETAIL and CONTEXT carry the data of rows. */
+ * are the matter: DETAIL and CONTEXT carry the data of rows. Where it is the server's state that is
+ * to be mended, the hint is ours. */
 #include "db/failure.h"
 
 #include <stdarg.h>
@@ -41,11 +42,32 @@ static enum error_code code_of(enum db_meaning meaning)
     case DB_CONFLICT:
     case DB_EXHAUSTED:
     case DB_READ_ONLY:
+    case DB_CANCELLED:
     case DB_FENCED:
     case DB_DENIED:
         break;
     }
     return ERR_DATABASE;
+}
+
+static const char *const hints[] = {
+    [DB_LOST] =
+        "The server's log says why. Uploads go on by themselves as soon as it takes sessions.",
+    [DB_CONFLICT] = "Uploads try again by themselves. Who is in the way: SELECT pid, "
+                    "pg_blocking_pids(pid), query FROM pg_stat_activity",
+    [DB_EXHAUSTED] = "Make room on the server, on its disk or in its memory. Uploads try again by "
+                     "themselves.",
+    [DB_READ_ONLY] = "End default_transaction_read_only, or name a server in conninfo that is no "
+                     "standby. Uploads try again by themselves.",
+    [DB_CANCELLED] = "A timeout of the role or the database did it, or pg_cancel_backend. Uploads "
+                     "try again by themselves.",
+    [DB_DENIED] = NULL, /* the last of them */
+};
+
+void failure_hint(struct db_error *err, enum db_meaning meaning)
+{
+    if (hints[meaning])
+        error_hint(&err->error, "%s", hints[meaning]);
 }
 
 /* The server's hint helps who administers it; with rows it could quote them. */
@@ -81,6 +103,7 @@ void failure_of_result(struct db_error *err, const PGresult *result, const char 
     error_set(&err->error, code_of(err->meaning), "%s",
               text[0] ? text : "the server refused a statement and did not say why");
     error_sqlstate(&err->error, sqlstate);
+    failure_hint(err, err->meaning);
     if (hint && hint_is_safe(sqlstate)) {
         failure_one_line(text, sizeof text, hint);
         error_hint(&err->error, "%s", text);
@@ -105,4 +128,5 @@ void failure_lost(struct db_error *err, const char *fmt, ...)
     va_end(args);
     err->meaning = DB_LOST;
     error_set(&err->error, ERR_DATABASE_AWAY, "%s", text);
+    failure_hint(err, DB_LOST);
 }

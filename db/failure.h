@@ -17,6 +17,9 @@ bool failure_ends_session(const PGresult *result);
 /* The connection is lost, or could not be made: DB_LOST with libpq's text in one line. */
 void failure_of_conn(struct db_error *err, const PGconn *pg);
 
+/* Gives it the hint of a meaning, where what is to be done is the same for all such errors. */
+void failure_hint(struct db_error *err, enum db_meaning meaning);
+
 /* DB_LOST with a text of the caller. */
 void failure_lost(struct db_error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

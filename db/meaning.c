@@ -20,7 +20,7 @@ static const struct {
     {"57P03", DB_LOST},      /* cannot connect now */
     {"53300", DB_LOST},      /* too many connections */
     {"25P03", DB_LOST},      /* the session was ended, idle in its transaction */
-    {"57014", DB_EXHAUSTED}, /* cancelled: a timeout of the operator's, or somebody */
+    {"57014", DB_CANCELLED}, /* a timeout of the operator's, or pg_cancel_backend */
     {"25006", DB_READ_ONLY}, {"55P03", DB_CONFLICT}, /* lock not available: lock_timeout */
     {"40", DB_CONFLICT},                             /* deadlock, serialization failure */
     {"53", DB_EXHAUSTED},                            /* disk full, out of memory */

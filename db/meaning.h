@@ -12,9 +12,10 @@
                "53300): it may have happened; fence, back off, try again")                         \
     X(DB_CONFLICT, "lock timeout, deadlock, serialization failure (55P03, 40*): lanes block each " \
                    "other, or somebody else is in the way")                                        \
-    X(DB_EXHAUSTED, "disk, memory, I/O or time of the server (53*, 58*, 57014): try again "        \
-                    "slowly, and say so")                                                          \
+    X(DB_EXHAUSTED, "disk, memory or I/O of the server (53*, 58*): try again slowly, and say so")  \
     X(DB_READ_ONLY, "the server is read only (25006): try again")                                  \
+    X(DB_CANCELLED, "a timeout of role or database, or somebody, cancelled the statement "         \
+                    "(57014): try again")                                                          \
     X(DB_FENCED, "the gate or a pop refused, or a constraint of this service's own tables: a "     \
                  "matter of fencing, never of data")                                               \
     X(DB_DATA, "the rows were refused (22*, 23*, P0001 of a trigger): fails, at once")             \

@@ -192,6 +192,18 @@ void unfinished_fence(struct db_conn *conn, const char *owner, on_unfinished ans
     free(caller);
 }
 
+void unfinished_read(struct db_conn *conn, const char *owner, on_unfinished answer, void *arg)
+{
+    const struct unfinished_caller caller = {.conn = conn, .answer = answer, .arg = arg};
+    const struct claims none = {.count = 0};
+    struct params params = {0};
+
+    param_text(&params, owner);
+    param_claims(&params, &none);
+    query_send_context(conn, SQL_unfinished_read, &params, on_unfinished_read, &caller,
+                       sizeof caller);
+}
+
 struct count_caller {
     on_count answer;
     void *arg;

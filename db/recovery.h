@@ -53,6 +53,9 @@ typedef void (*on_unfinished)(void *arg, const struct tracker *trackers, size_t 
                               int64_t skipped, const struct db_error *err);
 void unfinished_fence(struct db_conn *conn, const char *owner, on_unfinished answer, void *arg);
 
+/* The same without a fence: all that are unfinished are answered as skipped. */
+void unfinished_read(struct db_conn *conn, const char *owner, on_unfinished answer, void *arg);
+
 /* Set-based end of recovery or shutdown for the trackers given, by compare-and-swap on their epochs
  * and tokens: MOVE_INTERRUPT for each (those with a final checkpoint go through tracker_move
  * instead). Answers how many were moved. One lock that is not had in time is DB_CONFLICT, and then

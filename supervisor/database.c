@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* The steps from nothing to usable, from the end of this file to its middle: connected, session
- * checked, name taken, earlier life ended, schema there, recovered (once in a life), open. Both
- * connections are made and lost together; nothing else but time brings them back. */
+ * checked, name taken, earlier life ended, schema there, recovered, open. Both connections are made
+ * and lost together; nothing else but time brings them back. */
 #include "supervisor/database.h"
 
 #include "base/log.h"
@@ -204,7 +204,7 @@ static void on_migrated(void *arg, const struct db_error *err)
     else if (err)
         lose(database, err); /* rights can be granted while it tries again */
     else if (database->supervisor->recovered)
-        be_open(database);
+        recovery_look_again(database->recovery);
     else
         recovery_begin(database->recovery);
 }

@@ -160,6 +160,7 @@ static void on_read_again(void *arg, const struct tracker *trackers, size_t coun
         return;
     free(recovery->ids);
     recovery->ids = mem_new(all, sizeof(int64_t));
+    recovery->count = recovery->begun = recovery->resumed = 0;
     for (size_t i = 0; i < all; i++) {
         if (trackers[i].status == STATUS_KILLED && trackers[i].wanted == WANTED_NOTHING)
             resume_later(recovery, trackers[i].id);
@@ -253,6 +254,11 @@ void recovery_begin(struct recovery *recovery)
     recovery->interrupted = 0;
     recovery->broken = false;
     unfinished_fence(reads(recovery), recovery->supervisor->name, on_fenced, recovery);
+}
+
+void recovery_look_again(struct recovery *recovery)
+{
+    unfinished_read(reads(recovery), recovery->supervisor->name, on_read_again, recovery);
 }
 
 /* ---- its life ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL */
-/* Once in a life, when the database is there for the first time: what earlier lives of this name
+/* When the database is there for the first time in a life: what earlier lives of this name
  * have left unfinished. It is fenced, and what was cut off becomes KILLED and marked interrupted;
  * after that the supervisor is open, and what is wanted goes on: stops and restarts at once, what
  * was interrupted little by little, so that neither commands nor memory suffer from many of them.
@@ -24,6 +24,11 @@ struct recovery *recovery_new(struct supervisor *supervisor, on_recovered done, 
 /* Fences and interrupts, on the connection for reads; then calls `done`, and after it, when that
  * has made the supervisor open, takes up what is left to do. */
 void recovery_begin(struct recovery *recovery);
+
+/* When the database is there once more: it may be another server, which lacks the last of what the
+ * one before had. What is unfinished there and is no upload of this life any more is taken up. What
+ * this life works on is left to itself. Calls `done` as recovery_begin does. */
+void recovery_look_again(struct recovery *recovery);
 
 /* The database is open again, or the connections are closed: what goes on little by little does
  * so, or waits. */

@@ -152,6 +152,12 @@ static void note_conflict(struct upload *upload, enum move move, bool conflict)
         upload->blocked_ms = 0;
 }
 
+/* Is it worth to be tried again at once? */
+static bool is_passing(const struct db_error *err)
+{
+    return err->meaning == DB_LOST || err->meaning == DB_CONFLICT || err->meaning == DB_CANCELLED;
+}
+
 static void on_moved(void *arg, const struct tracker *tracker, const struct db_error *err)
 {
     struct pending *pending = arg;
@@ -161,7 +167,9 @@ static void on_moved(void *arg, const struct tracker *tracker, const struct db_e
     if (!upload)
         return;
     note_conflict(upload, move, err && err->meaning == DB_CONFLICT);
-    if (err && err->meaning != DB_LOST && err->meaning != DB_CONFLICT) {
+    if (err && err->meaning == DB_CANCELLED)
+        log_error(upload->row.id, &err->error, "a fence is tried again");
+    if (err && !is_passing(err)) {
         refused(upload, err);
     } else if (!tracker) {
         missed(upload, err && err->meaning == DB_LOST);

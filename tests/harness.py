@@ -90,6 +90,13 @@ class Cluster:
     def crash(self):
         self._call("crash")
 
+    def stop_receiving(self):
+        """From now on a standby gets nothing of what its primary commits."""
+        with self.connect() as sql:
+            sql.run("ALTER SYSTEM SET primary_conninfo = ''")
+            sql.run("SELECT pg_reload_conf()")
+            wait_until(lambda: not sql.run("SELECT 1 FROM pg_stat_wal_receiver"), "the receiver's end")
+
     def promote(self):
         self._call("promote")
 

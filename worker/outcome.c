@@ -11,8 +11,8 @@ static const enum outcome outcomes[] = {
     [DB_DONE] = OUTCOME_FAILED,       [DB_LOST] = OUTCOME_TROUBLE,
     [DB_CONFLICT] = OUTCOME_TROUBLE, /* lanes that block each other have a way out before this */
     [DB_EXHAUSTED] = OUTCOME_TROUBLE, [DB_READ_ONLY] = OUTCOME_TROUBLE,
-    [DB_FENCED] = OUTCOME_FENCED,     [DB_DATA] = OUTCOME_FAILED,
-    [DB_DENIED] = OUTCOME_FAILED,
+    [DB_CANCELLED] = OUTCOME_TROUBLE, [DB_FENCED] = OUTCOME_FENCED,
+    [DB_DATA] = OUTCOME_FAILED,       [DB_DENIED] = OUTCOME_FAILED,
 };
 
 struct ending outcome_of(const struct db_error *err)

@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from harness import alive, check_exact, children, send_signal, wait_until
+from harness import Cluster, alive, check_exact, children, send_signal, wait_until
 
 COUNT = 20_000
 
@@ -246,3 +246,29 @@ def test_no_process_is_left(service):
     path = service.people(count=1000)
     service.ok("upload", "--wait", path)
     wait_until(lambda: not children(service.process.pid, zombies=True), "it to be reaped")
+
+
+def test_a_failover_that_lost_the_end(new_service, own_cluster):
+    """PROCESSED was acknowledged, and the new primary knows nothing of it: it goes on by itself."""
+    standby = Cluster(follows=own_cluster)
+    try:
+        service = new_service(cluster=own_cluster, upload={"chunk_bytes": "4K"})
+        service.set(database={"conninfo": f"host={own_cluster.folder},{standby.folder} user=postgres"
+                                          f" dbname={service.database}"})
+        service.start()
+        path, tracker = service.in_the_middle()
+        with standby.connect(service.database) as sql:
+            wait_until(lambda: sql.run("SELECT 1 FROM uploader.file_checkpoint"), "the first rows")
+        standby.stop_receiving()
+        service.ok("wait", path)
+        with standby.connect(service.database) as sql:
+            assert sql.value("SELECT status FROM uploader.file_tracker") == "PROCESSING"
+        own_cluster.crash()
+        standby.promote()
+        service.cluster = standby
+        service.leave_sql()
+        wait_until(lambda: service.sql.value("SELECT status FROM uploader.file_tracker")
+                   == "PROCESSED", "it to go on")
+        assert check_exact(service, tracker, with_file=True) == "PROCESSED"
+    finally:
+        standby.remove()

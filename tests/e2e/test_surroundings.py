@@ -80,6 +80,60 @@ def test_very_many_unfinished_uploads(new_service):
     assert len({upload["id"] for upload in listed}) == count
 
 
+# ---- the state of the server: what is to be mended is said, and the rest goes by itself ----
+
+
+@pytest.mark.parametrize("condition, hint", [
+    ("disk_full", "Make room"), ("deadlock_detected", "pg_blocking_pids"),
+    ("read_only_sql_transaction", "no standby"), ("query_canceled", "timeout of the role"),
+])
+def test_an_error_of_the_servers_state_says_what_to_do(new_service, condition, hint):
+    service = new_service(upload={"chunk_bytes": "4K"}).start()
+    service.sql.run("CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                    f" RAISE 'so it is' USING ERRCODE = '{condition}'; END $$;"
+                    "CREATE TRIGGER fail BEFORE INSERT ON uploader.file_data"
+                    " FOR EACH ROW WHEN (NEW.line_no = 500) EXECUTE FUNCTION fail()")
+    path = service.people(count=1000)
+    tracker = service.ok("upload", path, "--json").json["id"]
+    error = wait_until(lambda: service.status(tracker)["error"], "the reason")
+    assert hint in error["hint"] and "by themselves" in error["hint"], error
+    service.sql.run("DROP TRIGGER fail ON uploader.file_data")
+    service.ok("wait", path)
+    assert check_exact(service, tracker, with_file=True) == "PROCESSED"
+
+
+def test_a_database_that_is_read_only(service):
+    with service.cluster.connect() as sql:
+        sql.run(f"ALTER DATABASE {service.database} SET default_transaction_read_only = on")
+        sql.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+                service.database)
+        wait_until(lambda: "default_transaction_read_only" in service.ctl("ping", "--json").out,
+                   "the hint")
+        sql.run(f"ALTER DATABASE {service.database} RESET default_transaction_read_only")
+    service.leave_sql()
+    service.ok("upload", "--wait", service.people(count=10))
+
+
+def test_a_fence_that_was_cancelled_is_tried_again(new_service):
+    """It waits for a lock, so that it is surely under way."""
+    service = new_service(upload={"chunk_bytes": "4K", "lanes": 1}).start()
+    path, tracker = service.in_the_middle()
+    with service.cluster.connect(service.database) as blocker:
+        blocker.run("BEGIN; SELECT FROM uploader.file_tracker FOR UPDATE")
+        killing = service.ctl_start("kill", path)
+        fence, = wait_until(lambda: service.sql.run(
+            "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND"
+            f" datname = current_database() AND {OF_SUPERVISOR}"), "the fence")
+        service.sql.run("SELECT pg_cancel_backend(%s)", fence[0])
+        wait_until(lambda: "57014" in service.log_text(), "it to be cancelled")
+        blocker.run("ROLLBACK")
+    out, err = killing.communicate(timeout=60)
+    assert killing.returncode == 0, (out, err)
+    assert check_exact(service, tracker) == "KILLED"
+    service.ok("upload", "--wait", path)
+    assert check_exact(service, tracker, with_file=True) == "PROCESSED"
+
+
 # ---- what others do to the tables ----
 
 
