@@ -304,7 +304,7 @@ def check_batch(path, seed, number, largest):
             + check_random(path, rng, soup, delimiter, quote, rng.choice((5, 20, 100))))
 
 
-def run(folder, seed, records, first=1, largest=5000, say=lambda done, batch: None):
+def run(folder, seed, records, first=1, largest=10_000, say=lambda done, batch: None):
     """Batches until there are so many records; answers both numbers."""
     done, batch = 0, first
     while done < records:

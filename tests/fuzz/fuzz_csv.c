@@ -8,42 +8,11 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "csv/inspect.h"
-#include "csv/splitter.h"
-#include "tests/fuzz/copy_reader.h"
-#include "tests/fuzz/csv_model.h"
+#include "tests/fuzz/csv_world.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/scratch.h"
-#include "worker/pass.h"
 
 #include <string.h>
-
-#define TRACKER 7
-
-/* How often a chunk is halved. */
-#define CUTS_MAX 2
-
-/* What the server is to have said of a record that it refuses. */
-static const char said[] = "the server does not like it";
-static const char sqlstate[] = "23514";
-
-struct choices {
-    size_t read_bytes;
-    int64_t chunk_bytes;
-    unsigned refused; /* every so many'th record; 0: none */
-    unsigned again;   /* from which record or chunk on */
-};
-
-struct world {
-    struct choices choices;
-    struct csv_rules rules;
-    struct csv_record *records; /* as the model has them, the header among them */
-    size_t count;
-    bool open;      /* a quote stays open behind them, */
-    size_t open_at; /* at this offset */
-    struct job job;
-    struct input *input;
-    char *text; /* room for a field */
-};
 
 /* ---- the world ---- */
 
@@ -64,12 +33,6 @@ static void find_records(struct world *w)
     }
     w->open = rc < 0;
     w->open_at = record.start;
-}
-
-/* Where line 1 stands in `records`. */
-static size_t first_index(const struct world *w)
-{
-    return w->job.profile.header && w->count > 0 ? 1 : 0;
 }
 
 static void take_choices(struct world *w, struct input_bytes *in)
@@ -146,22 +109,6 @@ static void lay_out(struct world *w, int looked)
 
 /* ---- the scanner and the fields ---- */
 
-static bool is_good(const struct world *w, const struct csv_record *record, char *reason)
-{
-    const struct layout *layout = &w->input->layout;
-
-    return !csv_model_refuses(&w->rules, record, (size_t)layout->count, layout->more, reason);
-}
-
-static void compare_field(const struct world *w, const struct csv_record *record, size_t index,
-                          const char *data, size_t size)
-{
-    long wanted = csv_model_field(&w->rules, record, index, w->text);
-
-    DEMAND(wanted >= 0 && (size_t)wanted == size);
-    DEMAND(size == 0 || memcmp(data, w->text, size) == 0);
-}
-
 static void compare_record(const struct world *w, struct fields *fields, const struct record *found,
                            const struct csv_record *wanted)
 {
@@ -181,7 +128,7 @@ static void compare_record(const struct world *w, struct fields *fields, const s
         return;
     size_t count = fields_split(fields, found, &values);
     for (size_t i = 0; i < count; i++)
-        compare_field(w, wanted, i, values[i].data, values[i].size);
+        world_demand_field(w, wanted, i, values[i].data, values[i].size);
     DEMAND(csv_model_field(&w->rules, wanted, count, w->text) < 0);
 }
 
@@ -219,138 +166,12 @@ static void check_scan(const struct world *w, size_t index, size_t read_bytes)
     scanner_free(scanner);
 }
 
-/* ---- a pass, encoded ---- */
-
-static bool is_refused(const struct world *w, int64_t line)
-{
-    return w->choices.refused > 0 && line % w->choices.refused == 0;
-}
-
-/* All slices of a pass, one behind the other. */
-static void run_pass(struct pass *pass, struct encoded *all)
-{
-    const char *data;
-    struct error err;
-    size_t size;
-    int rc;
-
-    do {
-        rc = pass_next(pass, &data, &size, &err);
-        DEMAND(rc >= 0);
-        all->data = mem_resize(all->data, all->size + size, 1);
-        if (size > 0)
-            memcpy(all->data + all->size, data, size);
-        all->size += size;
-    } while (rc > 0);
-}
-
-static void compare_bytes(struct copy_reader *reader, const char *wanted, size_t size)
-{
-    size_t found;
-    const char *bytes = copy_reader_bytes(reader, &found);
-
-    DEMAND(bytes && found == size && (size == 0 || memcmp(bytes, wanted, size) == 0));
-}
-
-/* The rows of the records [first, last], and nothing behind them. */
-static void compare_rows(const struct world *w, const struct encoded *all, int64_t first,
-                         int64_t last, const struct pass_counts *counts)
-{
-    struct copy_reader reader;
-    char reason[FIELDS_REASON_BYTES];
-    int64_t rows = 0;
-
-    copy_reader_begin(&reader, all->data, all->size);
-    for (int64_t line = first; line <= last; line++) {
-        const struct csv_record *record = &w->records[first_index(w) + (size_t)line - 1];
-        if (!is_good(w, record, reason))
-            continue;
-        DEMAND(copy_reader_tuple(&reader, 2 + PROFILE_COLUMNS));
-        DEMAND(copy_reader_bigint(&reader) == TRACKER);
-        DEMAND(copy_reader_bigint(&reader) == line);
-        for (int i = 0; i < PROFILE_COLUMNS; i++) {
-            size_t size;
-            const char *value = copy_reader_bytes(&reader, &size);
-            DEMAND(value);
-            compare_field(w, record, (size_t)w->input->layout.index[i], value, size);
-        }
-        rows++;
-    }
-    DEMAND(!copy_reader_tuple(&reader, 0));
-    DEMAND(counts->rows == rows && counts->rows + counts->rejects == last - first + 1);
-}
-
-/* The rows of a chunk, or of a part that is so many cuts away from one; then of its own parts. */
-static void check_rows(const struct world *w, const struct chunk *chunk, int cuts)
-{
-    struct pass *pass =
-        cuts > 0 ? pass_part(w->input, chunk, INT64_MAX) : pass_rows(w->input, chunk, INT64_MAX);
-    struct encoded all = {0};
-    struct chunk first;
-    struct chunk second;
-
-    run_pass(pass, &all);
-    compare_rows(w, &all, chunk->first_line, chunk->last_line, pass_counts(pass));
-    bool cut = pass_cut(pass, &first, &second);
-    encoded_fini(&all);
-    pass_free(pass);
-    DEMAND(cut == (chunk->last_line > chunk->first_line));
-    if (!cut || cuts == CUTS_MAX || w->choices.refused == 0)
-        return;
-    DEMAND(first.first_line == chunk->first_line && second.last_line == chunk->last_line);
-    DEMAND(first.last_line + 1 == second.first_line && first.last_line >= first.first_line);
-    check_rows(w, &first, cuts + 1);
-    check_rows(w, &second, cuts + 1);
-}
-
-/* The rejects: the records that are bad, and the good ones that the server has refused. */
-static void check_rejects(const struct world *w, const struct chunk *chunk)
-{
-    struct refusals refusals = {0};
-    struct encoded all = {0};
-    struct copy_reader reader;
-    struct error server;
-    char reason[FIELDS_REASON_BYTES];
-
-    error_set(&server, ERR_DATABASE, "%s", said);
-    error_sqlstate(&server, sqlstate);
-    for (int64_t line = chunk->first_line; line <= chunk->last_line; line++)
-        if (is_refused(w, line) &&
-            is_good(w, &w->records[first_index(w) + (size_t)line - 1], reason))
-            refusals_add(&refusals, line, &server);
-    struct pass *pass = pass_rejects(w->input, chunk, refusals);
-    run_pass(pass, &all);
-    copy_reader_begin(&reader, all.data, all.size);
-    for (int64_t line = chunk->first_line; line <= chunk->last_line; line++) {
-        const struct csv_record *record = &w->records[first_index(w) + (size_t)line - 1];
-        bool good = is_good(w, record, reason);
-        size_t kept = record->length < w->rules.max_record ? record->length : w->rules.max_record;
-        size_t size;
-        if (good && !is_refused(w, line))
-            continue;
-        DEMAND(copy_reader_tuple(&reader, 7));
-        DEMAND(copy_reader_bigint(&reader) == TRACKER);
-        DEMAND(copy_reader_bigint(&reader) == line);
-        DEMAND(copy_reader_bigint(&reader) == (int64_t)record->start);
-        DEMAND(copy_reader_bigint(&reader) == (int64_t)record->length);
-        compare_bytes(&reader, good ? said : reason, strlen(good ? said : reason));
-        if (good)
-            compare_bytes(&reader, sqlstate, strlen(sqlstate));
-        else
-            DEMAND(!copy_reader_bytes(&reader, &size));
-        compare_bytes(&reader, w->rules.data + record->start, kept);
-    }
-    DEMAND(!copy_reader_tuple(&reader, 0));
-    encoded_fini(&all);
-    pass_free(pass);
-}
-
 /* ---- chunks ---- */
 
 /* The chunk behind `last` as it has to be, but for its hash; false: a quote stays open in it. */
 static bool next_chunk(const struct world *w, const struct chunk *last, struct chunk *chunk)
 {
-    size_t index = first_index(w) + (size_t)last->last_line;
+    size_t index = world_first_index(w) + (size_t)last->last_line;
 
     *chunk = (struct chunk){
         .chunk_no = last->chunk_no + 1,
@@ -413,8 +234,8 @@ static void check_chunks(const struct world *w, struct chunk last, bool passes,
         DEMAND(!last.final && next_chunk(w, &last, &wanted));
         compare_chunk(w, &chunk, &wanted);
         if (passes) {
-            check_rows(w, &chunk, 0);
-            check_rejects(w, &chunk);
+            world_demand_rows(w, &chunk);
+            world_demand_rejects(w, &chunk);
         }
         last = chunk;
         if (chunk.chunk_no == (int64_t)w->choices.again && !chunk.final)
@@ -450,7 +271,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct scratch file;
     struct input_bytes in = {data, size};
-    struct world w = {.job = {.tracker = TRACKER}};
+    struct world w = {.job = {.tracker = 7}};
     struct error err;
     char *allow[] = {scratch_folder()};
 
