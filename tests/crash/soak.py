@@ -106,8 +106,10 @@ class World(campaign.World):
         return time.monotonic() - self.began
 
     def new_life(self):
-        """Of a supervisor that says how large its heap is."""
-        heap = {"LD_PRELOAD": str(HEAP), "UPLOADER_HEAP_FILE": str(self.heap_file)}
+        """Of a supervisor that says how large its heap is, and whose allocator gives back what lies
+        on top of it. (By itself it raises that threshold to some megabytes: mallopt(3).)"""
+        heap = {"LD_PRELOAD": str(HEAP), "UPLOADER_HEAP_FILE": str(self.heap_file),
+                "MALLOC_TRIM_THRESHOLD_": "131072"}
         self.service.start(environment=None if SANITIZED else heap)
         self.series.append(Series(self.service.process.pid, WARM_UP + 1, SLACK_KIB,
                                   None if SANITIZED else self.heap_bytes))
@@ -272,7 +274,7 @@ def upload(world, files):
 def act(world, dice, tally):
     what = dice.random()
     if what < 0.5:
-        fault = dice.choice(RARE) if dice.random() < 0.01 else dice.choice(FAULTS)
+        fault = dice.choice(RARE) if dice.random() < 0.02 else dice.choice(FAULTS)
         tally.note(fault.__name__.replace("_", " "), fault(world, dice))
     else:
         command(world, dice, tally)
