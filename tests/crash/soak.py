@@ -145,10 +145,12 @@ class World(campaign.World):
         return new
 
     def busy(self):
-        """How many uploads are under way."""
+        """The files whose uploads are under way."""
         self.most_workers = max(self.most_workers, len(self.service.workers()))
-        return chaos.sql(self).value("SELECT count(*) FROM uploader.file_tracker WHERE status IN"
-                                     " ('INITIALIZING', 'PROCESSING')")
+        rows = chaos.sql(self).run("SELECT path FROM uploader.file_tracker WHERE status IN"
+                                   " ('INITIALIZING', 'PROCESSING')")
+        paths = {path for path, in rows}
+        return [file for file in self.files if str(file.path) in paths]
 
     def rest(self):
         """All has ended: only the supervisor has sessions, and it holds what it did before."""
@@ -226,10 +228,11 @@ FAULTS = [chaos.kill_worker] * 6 + [chaos.terminate_backend] * 4 + [client_comes
 
 
 def command(world, dice, tally):
-    """A command on a file; what it acknowledges is checked."""
-    file = dice.choice(world.files)
-    world.touched.add(file)
+    """A command on a file, more often than not one that is under way; what it acknowledges is
+    checked."""
     words = dice.choice(list(COMMANDS))
+    file = dice.choice((dice.random() < 0.7 and world.busy()) or world.files)
+    world.touched.add(file)
     answer = world.service.ctl(*words, file.path, "--json", patience_s=PATIENCE_S)
     error = answer.code and answer.json["error"]["code"]
     assert answer.code in COMMANDS[words], (words, answer)
@@ -317,7 +320,7 @@ def disturb(world, dice, tally, files, until_s):
         acts += 1
         share = min(1, (world.at_s - began_s) / (until_s - began_s))
         new = max(0, int(had + (files - had) * share) - len(world.files))
-        idle = world.crowd - world.busy()
+        idle = world.crowd - len(world.busy())
         if new > 0 or idle > world.crowd // 2:
             upload(world, some_files(world, dice, min(idle, MORE), new, tally))
         act(world, dice, tally)
