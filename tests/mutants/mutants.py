@@ -7,6 +7,7 @@ from collections import namedtuple
 Mutant = namedtuple("Mutant", "name what tests file old new")
 
 GATE = "db/sql/migrations/001.sql"
+POP = "db/sql/migrations/002.sql"  # replaces that of 001
 E2E = "test_recovery or test_states or test_files or test_lanes or test_supervisor"
 
 MUTANTS = [
@@ -47,7 +48,7 @@ MUTANTS = [
            "t.status = 'PROCESSING'\n    FOR SHARE"),
     Mutant("stop_without_fence", "a stop's intent is no fence", "test_unit", "db/sql/move.sql",
            "SET epoch = t.epoch + 1,", "SET epoch = t.epoch + ($7 IS NULL)::int,"),
-    Mutant("stop_keeps_rejects", "a rollback leaves the rejects", "test_states or test_unit", GATE,
+    Mutant("stop_keeps_rejects", "a rollback leaves the rejects", "test_states or test_unit", POP,
            "DELETE FROM @schema@.file_reject AS r\n        WHERE r.file_tracker_id = a_tracker",
            "DELETE FROM @schema@.file_reject AS r\n        WHERE r.file_tracker_id = -a_tracker"),
     Mutant("kill_goes_on", "what a user killed goes on after a restart", "test_recovery",
