@@ -23,6 +23,7 @@
       "database away (never for ping; a kill then still kills the process at once, but is not "    \
       "acknowledged)")                                                                             \
     X(EXIT_MEMORY, 10, "no memory was left")                                                       \
+    X(EXIT_DENIED, 11, "no right to do this (section [access] of the configuration)")              \
     X(EXIT_WAIT_ENDED, 130, "waiting interrupted; the upload goes on")
 
 enum exit_code {
@@ -75,6 +76,7 @@ enum exit_code {
     X(ERR_PROCESSED, "processed", EXIT_REFUSED, "the upload is PROCESSED; nothing is in progress") \
     X(ERR_DIFFERS, "differs", EXIT_FAILED, "the table does not hold what the file says")           \
     X(ERR_IN_PROGRESS, "in_progress", EXIT_REFUSED, "the upload has not ended")                    \
+    X(ERR_DENIED, "denied", EXIT_DENIED, "the user has no right to do this")                       \
     X(ERR_BUSY, "busy", EXIT_REFUSED, "too many clients or commands wait; try again")              \
     X(ERR_SHUTTING_DOWN, "shutting_down", EXIT_NO_SUPERVISOR, "the supervisor is shutting down")   \
     X(ERR_NO_SUPERVISOR, "no_supervisor", EXIT_NO_SUPERVISOR,                                      \

@@ -128,6 +128,31 @@ static void check_folders(const struct block *block, const struct conf *conf, st
     }
 }
 
+/* What the default names need not be there. */
+static bool is_missing(const struct who *who)
+{
+    return who->id == WHO_UNKNOWN && !(who->group && strcmp(who->name, CONF_DEFAULT_GROUP) == 0);
+}
+
+static void check_access(const struct block *block, const struct conf *conf, struct report *report)
+{
+    struct error err;
+
+    for (enum right right = RIGHT_READ; right < RIGHT_COUNT; right++) {
+        const struct who_list *list = &conf->access[right];
+        struct place place = block_place(block, right_name(right));
+        for (size_t i = 0; i < list->count; i++) {
+            if (!is_missing(&list->items[i]))
+                continue;
+            error_set(&err, ERR_CONFIG, "there is no %s \"%s\" now",
+                      list->items[i].group ? "group" : "user", list->items[i].name);
+            error_hint(&err,
+                       "make it, or mend its name, and read the configuration again (SIGHUP)");
+            report_warn(report, &place, &err);
+        }
+    }
+}
+
 static void finish(const struct blocks *blocks, conf_check_conninfo *check, const char *file,
                    struct report *report)
 {
@@ -146,6 +171,8 @@ static void finish(const struct blocks *blocks, conf_check_conninfo *check, cons
             check_database(block, conf, check, file, report);
         } else if (block->section == SECTION_FILES) {
             check_folders(block, conf, report);
+        } else if (block->section == SECTION_ACCESS) {
+            check_access(block, conf, report);
         }
     }
 }
@@ -196,6 +223,8 @@ void conf_fini(struct conf *conf)
     free(conf->socket);
     free(conf->name);
     free_list(conf->allow, conf->allow_count);
+    for (enum right right = RIGHT_NONE; right < RIGHT_COUNT; right++)
+        who_fini(&conf->access[right]);
     for (size_t i = 0; i < conf->profile_count; i++)
         profile_fini(&conf->profiles[i]);
     free(conf->profiles);
@@ -214,4 +243,15 @@ const struct profile *conf_profile(const struct conf *conf, const char *name)
         if (strcmp(conf->profiles[i].name, name) == 0)
             return &conf->profiles[i];
     return NULL;
+}
+
+const char *right_name(enum right right)
+{
+    static const char *const names[] = {
+#define X(name, word) [name] = (word),
+        RIGHTS(X)
+#undef X
+    };
+
+    return names[right];
 }

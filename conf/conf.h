@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/profile.h"
+#include "conf/who.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 
 #define CONF_DEFAULT_SOCKET "/run/uploader/control.sock"
+#define CONF_DEFAULT_GROUP "uploader"
 
 /* The name of a Unix socket ends at 107 bytes; so much is left for what is put behind it (.batch, a
  * temporary name). */
@@ -38,6 +40,23 @@ enum duplicates {
 #undef X
 };
 
+/* What somebody may do; each includes those before it. X(NAME, key of section [access]) */
+#define RIGHTS(X)                                                                                  \
+    X(RIGHT_NONE, "nothing")                                                                       \
+    X(RIGHT_READ, "read")                                                                          \
+    X(RIGHT_OPERATE, "operate")                                                                    \
+    X(RIGHT_ADMIN, "admin")
+
+enum right {
+#define X(name, word) name,
+    RIGHTS(X)
+#undef X
+        RIGHT_COUNT
+};
+
+/* Its key; static. */
+const char *right_name(enum right right);
+
 struct conf {
     /* [database] */
     char *conninfo; /* may hold a password: never logged */
@@ -53,6 +72,8 @@ struct conf {
     /* [files] */
     char **allow; /* folders, absolute and normal */
     size_t allow_count;
+    /* [access] */
+    struct who_list access[RIGHT_COUNT]; /* who has this right, beside root and the own user */
     /* [upload] */
     int64_t chunk_bytes;
     int64_t lanes;
@@ -76,8 +97,9 @@ typedef int conf_check_conninfo(const char *conninfo, struct error *err);
  * written to `errors`, a line each: "FILE:LINE: section.key: what is wrong; what to write", without
  * LINE when it is about the file as a whole, without section and key where there are none; the
  * value of conninfo, which `check` judges (NULL: nobody does), is never shown. What is a warning
- * says so, and is no error: a folder of `allow` that is not there (it may be mounted later). Blocks
- * only as long as reading the files takes. Returns 0, or -ERR_CONFIG (then *conf is empty). The
+ * says so, and is no error: a folder of `allow` that is not there (it may be mounted later), a user
+ * or group of `access` that the system does not know. Blocks only as long as reading the files and
+ * looking up users takes. Returns 0, or -ERR_CONFIG (then *conf is empty). The
  * caller ends it with conf_fini. */
 int conf_load(struct conf *conf, const char *path, conf_check_conninfo *check,
               FILE *errors) MUST_USE;

@@ -49,6 +49,13 @@ const struct option options[] = {
      .help = "Folders under which files may be read, with all below them. Without one, no file "
              "may be."},
 
+    {SECTION_ACCESS, "read", OPTION_WHO, "", IN_CONF(access[RIGHT_READ]), .unsaid = "nobody else",
+     .help = "Who may ask how uploads stand: ping, status, list, watch, wait, history."},
+    {SECTION_ACCESS, "operate", OPTION_WHO, "@" CONF_DEFAULT_GROUP, IN_CONF(access[RIGHT_OPERATE]),
+     .help = "Who may also upload, stop, kill and verify, and see rejects."},
+    {SECTION_ACCESS, "admin", OPTION_WHO, "", IN_CONF(access[RIGHT_ADMIN]), .unsaid = "nobody else",
+     .help = "Who may also forget uploads, and with them remove their rows."},
+
     {SECTION_UPLOAD, "chunk_bytes", OPTION_SIZE, "8M", .min = 4 * KIB, .max = GIB,
      IN_CONF(chunk_bytes), .help = "Input that is committed together."},
     {SECTION_UPLOAD, "lanes", OPTION_NUMBER, "2", .min = 1, .max = 16, IN_CONF(lanes),

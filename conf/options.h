@@ -14,6 +14,9 @@
     X(SECTION_DATABASE, "database", false, "Where PostgreSQL is.")                                 \
     X(SECTION_SUPERVISOR, "supervisor", false, "The service itself.")                              \
     X(SECTION_FILES, "files", false, "What may be read.")                                          \
+    X(SECTION_ACCESS, "access", false,                                                             \
+      "Who may do what at the control socket. Root, and the user that uploaderd runs as, may do "  \
+      "everything.")                                                                               \
     X(SECTION_UPLOAD, "upload", false, "How files are uploaded.")                                  \
     X(SECTION_PROFILE, "profile", true,                                                            \
       "How a file is read. Profile contacts is built in; a section of that name changes it.")      \
@@ -40,6 +43,7 @@ enum option_type {
     OPTION_LEVEL,      /* enum log_level */
     OPTION_DUPLICATES, /* enum duplicates */
     OPTION_CHAR,       /* char */
+    OPTION_WHO,        /* struct who_list */
     OPTION_FOLDERS,    /* char **, and a size_t for their count */
     OPTION_PATTERNS,   /* char **, and a size_t for their count */
     OPTION_COLUMNS     /* char *[PROFILE_COLUMNS] */

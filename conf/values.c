@@ -10,6 +10,7 @@
 #include "conf/conf.h"
 #include "conf/paths.h"
 #include "conf/units.h"
+#include "conf/who.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -239,6 +240,18 @@ static int store_paths(struct storing *s, enum path_kind kind)
     return 0;
 }
 
+static int store_who(struct storing *s)
+{
+    struct who_list list;
+    int rc = who_parse(s->lines, s->count, &list, &s->fault, s->err);
+
+    if (rc < 0)
+        return refuse(s, rc);
+    who_fini(field(s));
+    *(struct who_list *)field(s) = list;
+    return 0;
+}
+
 static int store_folders(struct storing *s)
 {
     return store_paths(s, PATH_OF_FOLDER);
@@ -281,6 +294,7 @@ static const struct {
     [OPTION_LEVEL] = {store_level, false},
     [OPTION_DUPLICATES] = {store_duplicates, false},
     [OPTION_CHAR] = {store_char, false},
+    [OPTION_WHO] = {store_who, true},
     [OPTION_FOLDERS] = {store_folders, true},
     [OPTION_PATTERNS] = {store_patterns, true},
     [OPTION_COLUMNS] = {store_columns, true},
@@ -369,6 +383,10 @@ char *value_describe(char out[VALUE_TEXT_BYTES], const struct option *option)
         break;
     case OPTION_CHAR:
         what = "one ASCII character, or tab, space or semicolon";
+        break;
+    case OPTION_WHO:
+        what = "names or numbers of users, and with an @ in front of groups, a comma between or "
+               "one a line";
         break;
     case OPTION_FOLDERS:
         what = "absolute paths of folders, one a line";

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "ipc/messages.h"
 #include "ipc/stream.h"
+#include "supervisor/access.h"
 #include "supervisor/questions.h"
 #include "supervisor/refusals.h"
 #include "supervisor/requests.h"
@@ -41,7 +42,7 @@
 struct client {
     struct control *control;
     struct ipc_stream *stream;
-    int64_t uid;
+    struct peer peer;
     size_t requests, weight; /* under way */
     size_t burst;            /* requests since others had their turn */
     uint64_t active_ms;      /* when a frame came or an answer went last */
@@ -92,6 +93,7 @@ static void client_free(struct client *client)
     if (client->next)
         client->next->prev = client->prev;
     control->count--;
+    peer_fini(&client->peer);
     free(client);
 }
 
@@ -177,7 +179,7 @@ static void on_later(uv_timer_t *timer)
 static void doom(struct client *client)
 {
     log_line(LOG_LEVEL_WARNING, 0, "a client does not read its answers, and is closed uid=%lld",
-             (long long)client->uid);
+             (long long)client->peer.uid);
     client->doomed = true;
     attend_later(client);
 }
@@ -249,7 +251,8 @@ static void on_message(void *arg, const json_t *message)
 
     client->active_ms = now_ms(client->control);
     client->partial_ms = 0;
-    if (ipc_check(message, FROM_CLIENT, &kind, &err) < 0) {
+    if (ipc_check(message, FROM_CLIENT, &kind, &err) < 0 ||
+        access_check(&supervisor->conf, &client->peer, kind, &err) < 0) {
         json_t *refusal = error_message(&err);
         json_t *ref = json_object_get(message, "ref");
         if (json_is_integer(ref))
@@ -257,7 +260,7 @@ static void on_message(void *arg, const json_t *message)
         deliver(client, refusal);
     } else {
         on_answer answer = account(client, kind);
-        request_begin(supervisor, kind, message, client->uid, answer, client);
+        request_begin(supervisor, kind, message, client->peer.uid, answer, client);
     }
     if (!client->paused && has_enough(client)) {
         client->paused = true;
@@ -279,23 +282,10 @@ static const struct ipc_events events = {on_message, on_end};
 
 /* ---- comings ---- */
 
-static int64_t uid_of(int fd)
-{
-    struct ucred credentials;
-    socklen_t size = sizeof credentials;
-
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
-        return -1;
-    return (int64_t)credentials.uid;
-}
-
 /* One frame into an empty socket: it is taken whole, or there is nobody to tell. */
-static void turn_away(int fd)
+static void turn_away(int fd, const struct error *err)
 {
-    struct error err;
-
-    refusal_busy(CLIENTS_MAX, &err);
-    json_t *message = error_message(&err);
+    json_t *message = error_message(err);
     char *text = json_dumps(message, JSON_COMPACT);
     json_decref(message);
     if (text) {
@@ -308,13 +298,13 @@ static void turn_away(int fd)
     close(fd);
 }
 
-static void client_new(struct control *control, int fd)
+static void client_new(struct control *control, int fd, const struct peer *peer)
 {
     struct client *client = NEW(struct client);
     struct error err;
 
     client->control = control;
-    client->uid = uid_of(fd);
+    client->peer = *peer;
     client->active_ms = now_ms(control);
     client->stream =
         ipc_stream_new(control->supervisor->loop, IPC_REQUEST_MAX_BYTES, &events, client);
@@ -355,7 +345,7 @@ static bool make_room(struct control *control)
     if (!idle)
         return false;
     log_line(LOG_LEVEL_DEBUG, 0, "too many clients: an idle one is closed uid=%lld",
-             (long long)idle->uid);
+             (long long)idle->peer.uid);
     client_free(idle);
     return true;
 }
@@ -371,6 +361,24 @@ static void wait_for_means(struct control *control, int errnum)
     control->short_of = true;
     control->listen_again_ms = now_ms(control) + LISTEN_AGAIN_MS;
     uv_poll_stop(control->listener);
+}
+
+/* Who may ask nothing takes no place. */
+static void take(struct control *control, int fd)
+{
+    struct peer peer;
+    struct error err;
+
+    peer_ask(&peer, fd);
+    if (access_check(&control->supervisor->conf, &peer, IPC_PING, &err) == 0) {
+        if (control->count < CLIENTS_MAX || make_room(control)) {
+            client_new(control, fd, &peer);
+            return;
+        }
+        refusal_busy(CLIENTS_MAX, &err);
+    }
+    peer_fini(&peer);
+    turn_away(fd, &err);
 }
 
 static void on_listener(uv_poll_t *poll, int status, int events_seen)
@@ -390,10 +398,7 @@ static void on_listener(uv_poll_t *poll, int status, int events_seen)
             return;
         }
         control->short_of = false;
-        if (control->count >= CLIENTS_MAX && !make_room(control))
-            turn_away(fd);
-        else
-            client_new(control, fd);
+        take(control, fd);
     }
 }
 

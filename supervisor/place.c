@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define NEW_SUFFIX ".new"
-#define SOCKET_MODE 0660
+#define SOCKET_MODE 0666 /* who may do what is asked at every request (access.h) */
 
 static int check_length(const char *path, struct error *err)
 {

@@ -17,7 +17,7 @@ struct place {
     char *socket_path;
     char *lock_path; /* SOCKET.lock; flock'ed, CLOEXEC, never unlinked */
     int lock_fd;
-    int listen_fd; /* bound, mode 0660, listening; -1 once given away */
+    int listen_fd; /* bound, mode 0666, listening; -1 once given away */
     char lives[PLACE_LIVES][PLACE_START_BYTES]; /* earlier ones, the newest last */
     size_t life_count;
 };

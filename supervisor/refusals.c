@@ -339,3 +339,14 @@ int refusal_busy(size_t limit, struct error *err)
     error_detail(err, "There are %zu connections to the control socket already.", limit);
     return error_hint(err, "Try again when some of them have ended.");
 }
+
+int refusal_denied(int64_t uid, const char *kind, const char *option, struct error *err)
+{
+    error_set(err, ERR_DENIED, "uid %" PRId64 " may not %s", uid, kind);
+    error_detail(err,
+                 "It is not among those that \"%s\" of section [access] names, itself or by a "
+                 "group that it had when it connected.",
+                 option);
+    return error_hint(err, "Who runs the service can add it there, or to one of these groups (by "
+                           "default uploader), and it then has to log in again.");
+}

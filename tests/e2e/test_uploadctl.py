@@ -173,6 +173,7 @@ def test_three_ways_of_no_supervisor(new_service, tmp_path):
     assert done.returncode == 7 and "hint:" in done.stderr
     messages.add(done.stderr.splitlines()[-1])
     service.start()
+    service.socket.chmod(0)
     if os.getuid() == 0:
         build = service.folder / "uploadctl"
         build.write_bytes((BUILD / "uploadctl").read_bytes())
@@ -181,7 +182,6 @@ def test_three_ways_of_no_supervisor(new_service, tmp_path):
             ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", build, "--socket",
              service.socket, "ping"], capture_output=True, text=True)
     else:
-        service.socket.chmod(0)
         done = plain("--socket", service.socket, "ping")
     assert done.returncode == 7 and "hint:" in done.stderr, done
     messages.add(done.stderr.splitlines()[-1])

@@ -33,6 +33,12 @@ static void show_list(FILE *out, char *const *list, size_t count)
         fprintf(out, "|%s", list[i]);
 }
 
+static void show_who(FILE *out, const struct who_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        fprintf(out, "%s%s%s", i ? "|" : "", list->items[i].group ? "@" : "", list->items[i].name);
+}
+
 static void show_text(FILE *out, const struct option *option, const char *text)
 {
     DEMAND(text || option->type == OPTION_TEXT);
@@ -79,6 +85,9 @@ static void show_option(FILE *out, const struct option *option, const void *obje
     case OPTION_CHAR:
         DEMAND((unsigned char)*(const char *)field < 0x80);
         fprintf(out, "%d", *(const char *)field);
+        break;
+    case OPTION_WHO:
+        show_who(out, field);
         break;
     case OPTION_FOLDERS:
     case OPTION_PATTERNS:

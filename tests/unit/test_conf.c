@@ -106,6 +106,12 @@ static void show_list(FILE *out, char *const *list, size_t count)
         fprintf(out, "%s%s", i ? "|" : "", list[i]);
 }
 
+static void show_who(FILE *out, const struct who_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        fprintf(out, "%s%s%s", i ? "|" : "", list->items[i].group ? "@" : "", list->items[i].name);
+}
+
 static void show_field(FILE *out, const struct option *option, const void *object)
 {
     const void *field = (const char *)object + option->at;
@@ -134,6 +140,9 @@ static void show_field(FILE *out, const struct option *option, const void *objec
         break;
     case OPTION_CHAR:
         fprintf(out, "%c", *(const char *)field);
+        break;
+    case OPTION_WHO:
+        show_who(out, field);
         break;
     case OPTION_FOLDERS:
     case OPTION_PATTERNS:
@@ -193,7 +202,8 @@ static char *conf_text(const struct conf *conf)
 
 #define DEFAULTS                                                                                   \
     "conninfo=\nschema=uploader\nsocket=/run/uploader/control.sock\nname=NULL\nmax_workers=4\n"    \
-    "stop_timeout=30000\nresume=true\nretry_limit=5\nlog_level=6\nallow=\nchunk_bytes=8388608\n"   \
+    "stop_timeout=30000\nresume=true\nretry_limit=5\nlog_level=6\nallow=\nread=\noperate=@"        \
+    "uploader\nadmin=\nchunk_bytes=8388608\n"                                                      \
     "lanes=2\nreject_limit=1000\nmax_record=1048576\nduplicates=0\nprofile "                       \
     "contacts\ncolumns=name|email\n"                                                               \
     "header=true\nsurplus_columns=false\ndelimiter=,\nquote=\"\nreject_limit=1000\n"
@@ -268,6 +278,10 @@ static const struct {
     {"files", "allow", "/a,b", "/a,b"},
     {"files", "allow", "\n    /a b\n\n    # no\n    /c=d", "/a b|/c=d"},
     {"files", "allow", "/a\n    /b", "/a|/b"},
+    {"access", "read", "", ""},
+    {"access", "read", "root", "root"},
+    {"access", "operate", "root, @root ,0\n   @0,", "root|@root|0|@0"},
+    {"access", "admin", "\n  root\n  @uploader", "root|@uploader"},
     {"upload", "chunk_bytes", "4096", "4096"},
     {"upload", "chunk_bytes", "4K", "4096"},
     {"upload", "chunk_bytes", "3M", "3145728"},
@@ -369,6 +383,8 @@ static const struct {
 #define NOT_POSITION                                                                               \
     " is not a position, and there is no header; write positions from 1 to 16384, as 1, 2, or "    \
     "header = yes"
+#define WHO                                                                                        \
+    "names or numbers of users, and with an @ in front of groups, a comma between or one a line"
 #define TWO_PATHS                                                                                  \
     "more than one path on a line; write each on an indented line of its own, without a comma"
 #define QUOTED                                                                                     \
@@ -426,6 +442,9 @@ static const struct {
     {"upload", "chunk_bytes", "9999999999999G", "\"9999999999999G\" is not a size" NOT_CHUNK},
     {"upload", "lanes", "17", "\"17\" is too large" NOT_LANES},
     {"upload", "reject_limit", "-1", "\"-1\" is too small" NOT_REJECTS},
+    {"access", "read", "a b", "\"a b\" has a blank in it; write " WHO},
+    {"access", "operate", "root,,root", "a comma without a name; write " WHO},
+    {"access", "admin", "\n  root\n  @", "4:an @ without a name; write " WHO},
     {"upload", "duplicates", "yes", "\"yes\" is none of the three; write path, content or allow"},
     {"upload", "max_record", "15", "\"15\" is too small" NOT_RECORD},
     {"profile p", "columns", "", "0 columns, where 2 are wanted (for name and email)" NOT_COLUMNS},
@@ -530,7 +549,8 @@ static void test_long_texts(void **state)
 #define OUTSIDE "the line stands before any section; write a [SECTION] above it"
 #define NO_SECTION "; write [NAME], without blanks around the name or a semicolon in it"
 #define UNKNOWN                                                                                    \
-    "; write one of [database], [supervisor], [files], [upload], [profile NAME], [batch NAME]"
+    "; write one of [database], [supervisor], [files], [access], [upload], [profile NAME], "       \
+    "[batch NAME]"
 #define NO_NAME(kind)                                                                              \
     "; write [" kind " NAME] with one blank, the name of ASCII letters, digits and _, and "        \
     "further on also - and ."
@@ -705,7 +725,8 @@ static void test_harmless(void **state)
     expect_conf(MAIN,
                 "conninfo=a='b;c'#d:e=f\nschema=s\nsocket=/run/uploader/control.sock\n"
                 "name=NULL\nmax_workers=4\nstop_timeout=30000\nresume=true\nretry_limit=5\n"
-                "log_level=6\nallow=\nchunk_bytes=8388608\nlanes=3\nreject_limit=1000\n"
+                "log_level=6\nallow=\nread=\noperate=@uploader\nadmin=\nchunk_bytes=8388608\nlanes="
+                "3\nreject_limit=1000\n"
                 "max_record=2048\nduplicates=0\nprofile contacts\ncolumns=name|email\nheader=true\n"
                 "surplus_columns=false\ndelimiter=,\nquote=\"\nreject_limit=1000\n");
 }
@@ -809,6 +830,7 @@ static void test_folder(void **state)
         MAIN,
         "conninfo=\nschema=uploader\nsocket=/run/uploader/control.sock\nname=NULL\nmax_workers=4\n"
         "stop_timeout=30000\nresume=true\nretry_limit=5\nlog_level=6\nallow=/c\n"
+        "read=\noperate=@uploader\nadmin=\n"
         "chunk_bytes=8388608\nlanes=5\nreject_limit=9\nmax_record=2097152\nduplicates=0\n"
         "profile contacts\ncolumns=name|email\nheader=true\nsurplus_columns=false\ndelimiter=,\n"
         "quote=\"\nreject_limit=9\n"

@@ -329,8 +329,8 @@ static void test_outcomes(void **state)
         [DB_DONE] = OUTCOME_FAILED,       [DB_LOST] = OUTCOME_TROUBLE,
         [DB_CONFLICT] = OUTCOME_TROUBLE,  [DB_EXHAUSTED] = OUTCOME_TROUBLE,
         [DB_READ_ONLY] = OUTCOME_TROUBLE, [DB_CANCELLED] = OUTCOME_TROUBLE,
-        [DB_FENCED] = OUTCOME_FENCED,
-        [DB_DATA] = OUTCOME_FAILED,       [DB_DENIED] = OUTCOME_FAILED,
+        [DB_FENCED] = OUTCOME_FENCED,     [DB_DATA] = OUTCOME_FAILED,
+        [DB_DENIED] = OUTCOME_FAILED,
     };
     struct db_error err = {.meaning = DB_DONE};
 
