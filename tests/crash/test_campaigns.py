@@ -23,7 +23,7 @@ import syscalls  # noqa: E402
 import wire  # noqa: E402
 from harness import SANITIZED  # noqa: E402
 
-SHARE = 4 if SANITIZED else 1  # all of it is run without sanitizers, and faster
+SHARE = 8 if SANITIZED else 1  # all of it is run without sanitizers, and faster
 
 CAMPAIGNS = {  # module: rounds of its sample, and what must have hit at least so often in it; "": all
     chaos: (100, {"kill worker": 10, "kill supervisor": 1, "command stop": 5, "command kill": 1}),
