@@ -76,6 +76,8 @@ enum exit_code {
     X(ERR_PROCESSED, "processed", EXIT_REFUSED, "the upload is PROCESSED; nothing is in progress") \
     X(ERR_DIFFERS, "differs", EXIT_FAILED, "the table does not hold what the file says")           \
     X(ERR_IN_PROGRESS, "in_progress", EXIT_REFUSED, "the upload has not ended")                    \
+    X(ERR_QUEUE_FULL, "queue_full", EXIT_REFUSED,                                                  \
+      "max_queued uploads wait already; try again later")                                          \
     X(ERR_DENIED, "denied", EXIT_DENIED, "the user has no right to do this")                       \
     X(ERR_BUSY, "busy", EXIT_REFUSED, "too many clients or commands wait; try again")              \
     X(ERR_SHUTTING_DOWN, "shutting_down", EXIT_NO_SUPERVISOR, "the supervisor is shutting down")   \

@@ -21,7 +21,9 @@ struct profile {
     bool surplus_ignore;            /* further columns are ignored, not refused */
     char delimiter;
     char quote;
-    int64_t reject_limit; /* in force at the next start; not part of what a resume compares */
+    /* in force at the next start; not part of what a resume compares: */
+    int64_t reject_limit;
+    int64_t max_workers; /* 0: as many as the service has */
 };
 
 /* The word that a configuration has for a delimiter or quote that one cannot well write as a
@@ -37,12 +39,12 @@ void profile_copy(struct profile *to, const struct profile *from);
 /* Frees what the profile owns, not the profile. */
 void profile_fini(struct profile *profile);
 
-/* The profile as resolved, one line of JSON without name and reject_limit: what the tracker
+/* The profile as resolved, one line of JSON without name and limits: what the tracker
  * keeps, and what a resume compares. The caller frees. */
 char *profile_text(const struct profile *profile);
 
 /* The way back: a profile of this name from its text; the caller ends it with profile_fini.
- * reject_limit is left 0. False when the text is none (then there is nothing to end). */
+ * Its limits are left 0. False when the text is none (then there is nothing to end). */
 bool profile_parse(struct profile *profile, const char *name, const char *text);
 
 /* The key ("columns", "delimiter", ...) of the first setting in which two results of

@@ -65,6 +65,7 @@ struct conf {
     char *socket;
     char *name; /* NULL: host and socket */
     int64_t max_workers;
+    int64_t max_queued;
     int64_t stop_timeout_ms;
     bool resume;
     int64_t retry_limit;

@@ -32,6 +32,10 @@ const struct option options[] = {
              "two names. Keep it: what another name left behind is not recovered."},
     {SECTION_SUPERVISOR, "max_workers", OPTION_NUMBER, "4", .min = 1, .max = 256,
      IN_CONF(max_workers), .help = "Files uploaded at the same time; others wait their turn."},
+    {SECTION_SUPERVISOR, "max_queued", OPTION_NUMBER, "100000", .min = 1, .max = 10000000,
+     IN_CONF(max_queued),
+     .help = "Uploads that may wait for a worker; a further one is refused, and can be asked for "
+             "again later. What a crash or shutdown interrupted is never refused."},
     {SECTION_SUPERVISOR, "stop_timeout", OPTION_TIME, "30s", .min = 10, .max = 3600 * SECOND_MS,
      IN_CONF(stop_timeout_ms),
      .help = "How long a worker may take to begin a rollback, for each step of it, and to end in a "
@@ -52,7 +56,7 @@ const struct option options[] = {
     {SECTION_ACCESS, "read", OPTION_WHO, "", IN_CONF(access[RIGHT_READ]), .unsaid = "nobody else",
      .help = "Who may ask how uploads stand: ping, status, list, watch, wait, history."},
     {SECTION_ACCESS, "operate", OPTION_WHO, "@" CONF_DEFAULT_GROUP, IN_CONF(access[RIGHT_OPERATE]),
-     .help = "Who may also upload, stop, kill and verify, and see rejects."},
+     .help = "Who may also upload, stop, kill, verify, pause and continue, and see rejects."},
     {SECTION_ACCESS, "admin", OPTION_WHO, "", IN_CONF(access[RIGHT_ADMIN]), .unsaid = "nobody else",
      .help = "Who may also forget uploads, and with them remove their rows."},
 
@@ -90,6 +94,11 @@ const struct option options[] = {
     {SECTION_PROFILE, "reject_limit", OPTION_NUMBER, NULL, .min = 0, .max = REJECTS_MAX,
      IN_PROFILE(reject_limit), .unsaid = "reject_limit of section upload",
      .help = "Rejected records of one file of this profile; one more fails the upload."},
+
+    {SECTION_PROFILE, "max_workers", OPTION_NUMBER, "0", .min = 0, .max = 256,
+     IN_PROFILE(max_workers), .unsaid = "as many as section supervisor allows",
+     .help = "Files of this profile uploaded at the same time; 0: as many as section supervisor "
+             "allows. Those of other profiles pass by the ones that wait."},
 
     {SECTION_BATCH, "files", OPTION_PATTERNS, NULL, IN_BATCH(files),
      .count_at = offsetof(struct conf_batch, file_count), .unsaid = "none: it must be given",

@@ -2,6 +2,7 @@
 #include "ctl/arguments.h"
 
 #include "base/mem.h"
+#include "base/priority.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "conf/conf.h"
@@ -60,6 +61,8 @@ static const char *wanted_by(enum option_takes type)
         return "INITIALIZING, PROCESSING, STOPPED, KILLED, FAILED or PROCESSED";
     case TAKES_COUNT:
         return "a number from 1";
+    case TAKES_PRIORITY:
+        return "a number from -10 to 10";
     case TAKES_TIME:
         return "a time such as 500ms, 30s, 5m or 1h";
     case TAKES_FLAG:
@@ -139,6 +142,9 @@ static int take(struct arguments *arguments, const struct command_option *option
         break;
     case TAKES_COUNT:
         good = text_to_int64(value, 1, INT64_MAX, to);
+        break;
+    case TAKES_PRIORITY:
+        good = text_to_int64(value, PRIORITY_LEAST, PRIORITY_MOST, to);
         break;
     case TAKES_TIME:
         good = units_parse_ms(value, to);

@@ -4,6 +4,7 @@
 #include "ctl/asks.h"
 
 #include "base/mem.h"
+#include "base/priority.h"
 #include "ctl/commands.h"
 #include "ctl/output.h"
 #include "ctl/run.h"
@@ -28,6 +29,8 @@ static json_t *command_of(const struct asks *asks, const struct ask *ask)
         json_object_set_new(request, "restart", json_boolean(arguments->restart));
         if (arguments->again)
             json_object_set_new(request, "again", json_true());
+        if (arguments->priority != PRIORITY_USUAL)
+            json_object_set_new(request, "priority", json_integer(arguments->priority));
     }
     if (asks->command == IPC_FORGET)
         json_object_set_new(request, "rows", json_boolean(arguments->rows));

@@ -23,6 +23,8 @@ enum command_id {
     CMD_REJECTS,
     CMD_VERIFY,
     CMD_FORGET,
+    CMD_PAUSE,
+    CMD_CONTINUE,
     CMD_PING,
     CMD_VERSION,
     CMD_HELP,
@@ -46,7 +48,7 @@ struct command {
 
 extern const struct command commands[COMMAND_COUNT];
 
-enum option_takes { TAKES_FLAG, TAKES_TEXT, TAKES_STATUS, TAKES_COUNT, TAKES_TIME };
+enum option_takes { TAKES_FLAG, TAKES_TEXT, TAKES_STATUS, TAKES_COUNT, TAKES_PRIORITY, TAKES_TIME };
 
 /* Commands that take an option, as bits. */
 #define ON(command) (1u << (command))

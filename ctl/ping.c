@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: PostgreSQL */
-/* ping and version: what a supervisor says of itself as soon as there is a connection. */
+/* ping and version: what a supervisor says of itself as soon as there is a connection; pause and
+ * continue, which it answers in the same way. */
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "ctl/arguments.h"
 #include "ctl/client.h"
+#include "ctl/commands.h"
 #include "ctl/output.h"
 #include "ctl/run.h"
 
@@ -14,16 +16,25 @@
 
 struct greeting {
     struct client *client;
-    json_t *pong; /* or NULL, then: */
+    enum ipc_kind ask; /* IPC_PING: nothing but what opens a connection */
+    json_t *pong;      /* or NULL, then: */
     struct error error;
 };
+
+static void take_pong(struct greeting *greeting, const json_t *pong)
+{
+    greeting->pong = json_deep_copy(pong);
+    client_quit(greeting->client, EXIT_DONE);
+}
 
 static void on_ready(void *arg, const json_t *pong)
 {
     struct greeting *greeting = arg;
 
-    greeting->pong = json_deep_copy(pong);
-    client_quit(greeting->client, EXIT_DONE);
+    if (greeting->ask == IPC_PING)
+        take_pong(greeting, pong);
+    else
+        client_send(greeting->client, ipc_new(greeting->ask), 1);
 }
 
 static void on_lost(void *arg, bool ready, const struct error *err)
@@ -35,13 +46,17 @@ static void on_lost(void *arg, bool ready, const struct error *err)
     client_quit(greeting->client, error_code_exit(err->code));
 }
 
-/* Nothing is asked but what opens a connection. */
 static void on_answer(void *arg, enum ipc_kind kind, int64_t ref, const json_t *message)
 {
-    (void)arg;
-    (void)kind;
+    struct greeting *greeting = arg;
+
     (void)ref;
-    (void)message;
+    if (kind == IPC_PONG) {
+        take_pong(greeting, message);
+    } else if (kind == IPC_ERROR) {
+        ipc_error_parse(json_object_get(message, "error"), &greeting->error);
+        client_quit(greeting->client, error_code_exit(greeting->error.code));
+    }
 }
 
 static const struct client_events events = {
@@ -85,16 +100,17 @@ static void print_pong(const json_t *pong)
     char name[512];
 
     text_escape(name, sizeof name, ipc_text(pong, "name"));
-    printf("%s: uploaderd %s, \"%s\", pid %lld; %lld running, %lld queued\n", database,
+    printf("%s: uploaderd %s, \"%s\", pid %lld; %lld running, %lld queued%s\n", database,
            ipc_text(pong, "version"), name, (long long)ipc_int(pong, "pid", 0),
-           (long long)ipc_int(pong, "running", 0), (long long)ipc_int(pong, "queued", 0));
+           (long long)ipc_int(pong, "running", 0), (long long)ipc_int(pong, "queued", 0),
+           ipc_bool(pong, "paused") ? "; paused: go on with uploadctl continue" : "");
     if (strcmp(database, "ready") != 0)
         print_trouble(json_object_get(pong, "error"));
 }
 
-enum exit_code run_ping(const struct arguments *arguments)
+static enum exit_code greet_and_print(const struct arguments *arguments, enum ipc_kind ask)
 {
-    struct greeting greeting = {0};
+    struct greeting greeting = {.ask = ask};
     enum exit_code code = greet(arguments, &greeting);
 
     if (greeting.pong && arguments->json)
@@ -107,9 +123,21 @@ enum exit_code run_ping(const struct arguments *arguments)
     return code;
 }
 
+enum exit_code run_ping(const struct arguments *arguments)
+{
+    return greet_and_print(arguments, IPC_PING);
+}
+
+enum exit_code run_pause(const struct arguments *arguments)
+{
+    bool pause = arguments->command == &commands[CMD_PAUSE];
+
+    return greet_and_print(arguments, pause ? IPC_PAUSE : IPC_CONTINUE);
+}
+
 enum exit_code run_version(const struct arguments *arguments)
 {
-    struct greeting greeting = {0};
+    struct greeting greeting = {.ask = IPC_PING};
 
     if (greet(arguments, &greeting) == EXIT_WAIT_ENDED)
         return EXIT_WAIT_ENDED;

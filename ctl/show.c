@@ -105,6 +105,24 @@ static void show_error(const json_t *upload)
         line("SQLSTATE", err.sqlstate);
 }
 
+static void show_waiting(const json_t *upload)
+{
+    const char *what = ipc_text(upload, "waits_for");
+    int64_t in_front = ipc_int(upload, "in_front", -1);
+    int64_t priority = ipc_int(upload, "priority", 0);
+    char text[200];
+
+    if (what && in_front >= 0)
+        snprintf(text, sizeof text, "%.100s, behind %lld others", what, (long long)in_front);
+    else if (what)
+        snprintf(text, sizeof text, "%.100s, behind very many others", what);
+    if (what)
+        line("waits for", text);
+    snprintf(text, sizeof text, "%lld", (long long)priority);
+    if (priority != 0)
+        line("priority", text);
+}
+
 void show_upload(const json_t *upload)
 {
     const char *phase = text_of(upload, "phase");
@@ -120,6 +138,7 @@ void show_upload(const json_t *upload)
              strcmp(phase, "ended") == 0 ? "" : " (", strcmp(phase, "ended") == 0 ? "" : phase,
              strcmp(phase, "ended") == 0 ? "" : ")");
     line("status", text);
+    show_waiting(upload);
     show_numbers(upload);
     time_of(number, upload, "created_at");
     line("created", number);
@@ -155,6 +174,17 @@ static const char *phase_of(const json_t *upload)
     return strcmp(phase, "ended") == 0 ? "" : phase;
 }
 
+/* The phase, and for one that waits its place in the queue. */
+static void phase_text(char out[NUMBER_BYTES], const json_t *upload)
+{
+    int64_t in_front = ipc_int(upload, "in_front", -1);
+
+    if (in_front >= 0)
+        snprintf(out, NUMBER_BYTES, "%.20s #%lld", phase_of(upload), (long long)in_front + 1);
+    else
+        snprintf(out, NUMBER_BYTES, "%.40s", phase_of(upload));
+}
+
 /* The path, and the profile unless it is the one that all have who name none: two uploads of one
  * file may differ in nothing else. The caller frees. */
 static char *file_text(const json_t *upload)
@@ -173,15 +203,17 @@ void show_uploads_add(struct sheet *sheet, const json_t *upload)
     char rejects[NUMBER_BYTES];
     char size[NUMBER_BYTES];
     char percent[8];
+    char phase[NUMBER_BYTES];
     char *file = file_text(upload);
 
+    phase_text(phase, upload);
     snprintf(id, sizeof id, "%lld", (long long)ipc_int(upload, "id", 0));
     count_of(rows, upload, "rows");
     count_of(rejects, upload, "rejects");
     size_of(size, upload);
     ending_percent(percent, upload);
     const char *const texts[] = {
-        id, text_of(upload, "status"), phase_of(upload), rows, rejects, percent, size, file};
+        id, text_of(upload, "status"), phase, rows, rejects, percent, size, file};
     sheet_add(sheet, texts);
     free(file);
 }

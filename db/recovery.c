@@ -240,3 +240,54 @@ void unfinished_interrupt(struct db_conn *conn, const struct tracker *trackers, 
                        sizeof caller);
     claims_fini(&claims);
 }
+
+/* ---- pause ---- */
+
+struct done_caller {
+    on_done answer;
+    void *arg;
+};
+
+static void on_pause_set(void *arg, PGresult *result, const struct db_error *err)
+{
+    const struct done_caller *caller = arg;
+
+    (void)result;
+    caller->answer(caller->arg, err);
+}
+
+void pause_set(struct db_conn *conn, const char *owner, int64_t uid, bool paused, on_done answer,
+               void *arg)
+{
+    const struct done_caller caller = {answer, arg};
+    struct params params = {0};
+
+    param_text(&params, owner);
+    if (paused && uid >= 0)
+        param_int(&params, uid);
+    else if (paused)
+        param_text(&params, NULL);
+    query_send_context(conn, paused ? SQL_pause_set : SQL_pause_end, &params, on_pause_set, &caller,
+                       sizeof caller);
+}
+
+struct paused_caller {
+    on_paused answer;
+    void *arg;
+};
+
+static void on_pause_read(void *arg, PGresult *result, const struct db_error *err)
+{
+    const struct paused_caller *caller = arg;
+
+    caller->answer(caller->arg, !err && result_bool(result, 0, "paused"), err);
+}
+
+void pause_read(struct db_conn *conn, const char *owner, on_paused answer, void *arg)
+{
+    const struct paused_caller caller = {answer, arg};
+    struct params params = {0};
+
+    param_text(&params, owner);
+    query_send_context(conn, SQL_pause_read, &params, on_pause_read, &caller, sizeof caller);
+}

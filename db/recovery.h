@@ -42,6 +42,12 @@ void earlier_life_terminate(struct db_conn *conn, const char *owner, const char 
  * missing: DB_DENIED with a message and a hint that say so. */
 void schema_migrate(struct db_conn *conn, on_done answer, void *arg);
 
+/* Whether this owner begins uploads; kept over its lives. pause_set answers when it is durable. */
+typedef void (*on_paused)(void *arg, bool paused, const struct db_error *err);
+void pause_set(struct db_conn *conn, const char *owner, int64_t uid, bool paused, on_done answer,
+               void *arg);
+void pause_read(struct db_conn *conn, const char *owner, on_paused answer, void *arg);
+
 /* Recovery's set-based fence: all trackers of this owner that are INITIALIZING or PROCESSING, or
  * want a stop or restart, get a new epoch and token, and nothing else of theirs changes; rows that
  * others have locked are skipped. Then, in a second statement, they are answered with their

@@ -78,6 +78,7 @@ void tracker_decode(struct tracker *tracker, const PGresult *result, int row)
         .wanted = wanted_parse(result_text(result, row, "wanted")),
         .interrupted = result_bool(result, row, "interrupted"),
         .again = result_bool(result, row, "again"),
+        .priority = result_int(result, row, "priority"),
         .tries = result_int(result, row, "tries"),
         .tries_line = result_int(result, row, "tries_line"),
         .identity =

@@ -4,6 +4,7 @@
 #include "db/trackers.h"
 
 #include "base/log.h"
+#include "base/priority.h"
 #include "db/query.h"
 #include "db/tracker_rows.h"
 
@@ -133,6 +134,7 @@ void tracker_create(struct db_conn *conn, const char *path, const char *profile,
     param_int(&params, args->tries_line);
     param_identity(&params, args->identity ? args->identity : &unknown);
     param_asker(&params, &args->asker);
+    param_int(&params, args->priority ? *args->priority : PRIORITY_USUAL);
     ask(conn, SQL_tracker_create, &params, answer, arg);
 }
 
@@ -177,6 +179,10 @@ void tracker_move(struct db_conn *conn, enum move move, const struct tracker *tr
     param_bool(&params, row->requires == REQUIRES_EMPTY);
     param_text(&params, transition ? row->event : NULL);
     param_asker(&params, &args->asker);
+    if (args->priority)
+        param_int(&params, *args->priority);
+    else
+        param_text(&params, NULL);
     ask(conn, SQL_move, &params, answer, arg);
 }
 

@@ -30,6 +30,7 @@ struct tracker {
     enum wanted wanted;
     bool interrupted;          /* the mark: a crash or shutdown ended it, not a user */
     bool again;                /* was begun with --again: not compared with an earlier one */
+    int64_t priority;          /* PRIORITY_LEAST to PRIORITY_MOST: the order of the queue */
     int64_t tries, tries_line; /* resumes by itself in a row, and the recovery point at the last */
     struct identity identity;  /* of the file, when it was queued or finished */
     struct error error;        /* why it FAILED; ERR_NONE */
@@ -85,6 +86,7 @@ struct move_args {
     const struct identity *identity;
     const struct error *error; /* why it failed; NULL clears what the row has */
     const bool *again;
+    const int64_t *priority;
     int64_t tries, tries_line; /* always written */
     struct asker asker;
 };

@@ -26,6 +26,8 @@ const struct ipc_field ipc_fields[] = {
     {IPC_UPLOAD, "restart", IPC_BOOLEAN, false, "roll back what is in and begin anew"},
     {IPC_UPLOAD, "again", IPC_BOOLEAN, false,
      "also when this file is in already; absent: as the option duplicates says"},
+    {IPC_UPLOAD, "priority", IPC_INTEGER, false,
+     "from -10 to 10: those of higher priority get a worker first; 0 when absent"},
     {IPC_UPLOAD, "wait", IPC_BOOLEAN, false, "go on answering until the upload ends"},
 
     REF(IPC_STOP),
@@ -57,6 +59,10 @@ const struct ipc_field ipc_fields[] = {
     {IPC_REJECTS, "limit", IPC_INTEGER, false, "at most so many; 100 when absent, 500 at most"},
     {IPC_REJECTS, "after", IPC_INTEGER, false, "only lines above this one: the next page"},
 
+    REF(IPC_PAUSE),
+
+    REF(IPC_CONTINUE),
+
     REF(IPC_FORGET),
     FILE_OR_ID(IPC_FORGET),
     {IPC_FORGET, "rows", IPC_BOOLEAN, false, "true: its rows go, too; else they stay"},
@@ -71,6 +77,7 @@ const struct ipc_field ipc_fields[] = {
     {IPC_PONG, "pid", IPC_INTEGER, true, "its process"},
     {IPC_PONG, "running", IPC_INTEGER, true, "workers"},
     {IPC_PONG, "queued", IPC_INTEGER, true, "uploads that wait for one"},
+    {IPC_PONG, "paused", IPC_BOOLEAN, false, "no upload is begun until continue"},
     {IPC_PONG, "error", IPC_OBJECT_OF, false, "why the database is away, when that is known"},
 
     REF(IPC_OBJECT),

@@ -16,6 +16,7 @@ static const enum right needs[IPC_KIND_COUNT] = {
     [IPC_STOP] = RIGHT_OPERATE,    [IPC_KILL] = RIGHT_OPERATE,
     [IPC_REJECTS] = RIGHT_OPERATE, /* they show what the files say */
     [IPC_VERIFY] = RIGHT_OPERATE,  /* it costs as much as an upload */
+    [IPC_PAUSE] = RIGHT_OPERATE,   [IPC_CONTINUE] = RIGHT_OPERATE,
     [IPC_FORGET] = RIGHT_ADMIN,
 };
 

@@ -77,6 +77,7 @@ static void take_request(struct move_args *args, const struct request *by)
     args->profile_text = by->profile_text;
     args->identity = &by->identity;
     args->again = by->again ? &by->again : NULL;
+    args->priority = &by->priority;
     args->tries = args->tries_line = 0;
 }
 
@@ -146,6 +147,7 @@ static void act_save_restart(struct upload *upload, const char *reason, struct r
 
     args.identity = &by->identity;
     args.again = by->again ? &by->again : NULL;
+    args.priority = &by->priority;
     upload->backoff_ms = 0;
     rows_move(upload, MOVE_RESTART, &args);
 }

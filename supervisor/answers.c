@@ -6,6 +6,7 @@
 #include "supervisor/crew.h"
 #include "supervisor/refusals.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/uploads.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,14 +137,26 @@ static json_t *retry_at_of(const struct upload *live)
     return json_string(text);
 }
 
+static void put_waiting(json_t *json, const struct upload *live)
+{
+    const char *what = live ? uploads_waits_for(live) : NULL;
+    size_t in_front = what ? uploads_in_front(live) : 0;
+    bool counted = what && in_front < UPLOADS_IN_FRONT_MOST;
+
+    json_object_set_new(json, "waits_for", what ? json_string(what) : json_null());
+    json_object_set_new(json, "in_front",
+                        counted ? json_integer((json_int_t)in_front) : json_null());
+}
+
 json_t *answer_upload(const struct supervisor *supervisor, const struct tracker *row,
                       const struct upload *live)
 {
     double rate = live ? crew_rate(live) : 0;
+    json_t *json;
 
     /* an ended status is in a row only together with the recovery point read after its fence */
-    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:s, s:o, "
-                     "s:o, s:s, s:s, s:o}",
+    json = json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:s, s:o, "
+                     "s:o, s:s, s:s, s:o, s:I}",
                      "id", (json_int_t)row->id, "path", row->path, "profile", row->profile,
                      "status", status_name(row->status), "phase", phase_of(supervisor, row, live),
                      "rows", (json_int_t)row->rows, "rejects", (json_int_t)row->rejects, "line",
@@ -153,7 +166,10 @@ json_t *answer_upload(const struct supervisor *supervisor, const struct tracker 
                      "error", error_of(row, live), "owner", row->owner, "next",
                      next_step(supervisor, row), "retry_at", retry_at_of(live), "created_at",
                      row->created_at, "updated_at", row->updated_at, "content",
-                     row->content[0] ? json_string(row->content) : json_null());
+                     row->content[0] ? json_string(row->content) : json_null(), "priority",
+                     (json_int_t)row->priority);
+    put_waiting(json, live);
+    return json;
 }
 
 json_t *answer_event(const struct tracker_event *event)

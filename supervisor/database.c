@@ -183,6 +183,20 @@ static void be_open(struct database *database)
     recovery_database_open(database->recovery);
 }
 
+static void on_pause_read(void *arg, bool paused, const struct db_error *err)
+{
+    struct database *database = arg;
+
+    if (err) {
+        lose(database, err);
+        return;
+    }
+    database->supervisor->paused = paused;
+    if (paused)
+        log_line(LOG_LEVEL_NOTICE, 0, "paused: no upload is begun until uploadctl continue");
+    be_open(database);
+}
+
 static void on_all_recovered(void *arg, const struct db_error *err)
 {
     struct database *database = arg;
@@ -190,7 +204,7 @@ static void on_all_recovered(void *arg, const struct db_error *err)
     if (err)
         lose(database, err);
     else
-        be_open(database);
+        pause_read(database->reads, database->supervisor->name, on_pause_read, database);
 }
 
 /* ---- the schema ---- */

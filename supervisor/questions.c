@@ -214,12 +214,12 @@ void question_ping(struct request *request)
     const struct supervisor *supervisor = request->supervisor;
     const struct error *trouble = database_trouble(supervisor->database);
 
-    request_done(request,
-                 json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o*}", "kind",
-                           ipc_kind_name(IPC_PONG), "database", supervisor->open ? "ready" : "away",
-                           "version", UPLOADER_VERSION, "name", supervisor->name, "pid",
-                           (json_int_t)getpid(), "running",
-                           (json_int_t)uploads_running(supervisor->uploads), "queued",
-                           (json_int_t)uploads_queued(supervisor->uploads), "error",
-                           trouble ? ipc_error_json(trouble) : NULL));
+    request_done(
+        request,
+        json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:o*}", "kind", ipc_kind_name(IPC_PONG),
+                  "database", supervisor->open ? "ready" : "away", "version", UPLOADER_VERSION,
+                  "name", supervisor->name, "pid", (json_int_t)getpid(), "running",
+                  (json_int_t)uploads_running(supervisor->uploads), "queued",
+                  (json_int_t)uploads_queued(supervisor->uploads), "paused",
+                  (int)supervisor->paused, "error", trouble ? ipc_error_json(trouble) : NULL));
 }

@@ -350,3 +350,10 @@ int refusal_denied(int64_t uid, const char *kind, const char *option, struct err
     return error_hint(err, "Who runs the service can add it there, or to one of these groups (by "
                            "default uploader), and it then has to log in again.");
 }
+
+int refusal_queue_full(int64_t limit, struct error *err)
+{
+    error_set(err, ERR_QUEUE_FULL, "%" PRId64 " uploads wait for a worker already", limit);
+    return error_hint(err, "Ask again when some of them have begun; or raise max_queued in section "
+                           "[supervisor].");
+}

@@ -35,6 +35,9 @@ int refusal_away(const struct request *request, struct error *err);
 
 int refusal_shutting_down(struct error *err);
 
+/* So many uploads wait already. */
+int refusal_queue_full(int64_t limit, struct error *err);
+
 /* There are `limit` clients already. */
 int refusal_busy(size_t limit, struct error *err);
 

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "supervisor/answers.h"
+#include "supervisor/pausing.h"
 #include "supervisor/questions.h"
 #include "supervisor/refusals.h"
 #include "supervisor/supervisor.h"
@@ -216,6 +217,11 @@ static int check_target(const struct request *request, struct error *err)
     return 0;
 }
 
+static bool is_pausing(const struct request *request)
+{
+    return request->kind == IPC_PAUSE || request->kind == IPC_CONTINUE;
+}
+
 static int begin(struct request *request, const json_t *message, struct error *err)
 {
     int rc;
@@ -226,6 +232,10 @@ static int begin(struct request *request, const json_t *message, struct error *e
     }
     if (request->supervisor->ending)
         return refusal_shutting_down(err);
+    if (is_pausing(request)) {
+        pausing_ask(request);
+        return 0;
+    }
     if (request->kind != IPC_LIST && (rc = check_target(request, err)) < 0)
         return rc;
     if (question_is(request->kind))
@@ -269,7 +279,7 @@ void request_begin(struct supervisor *supervisor, enum ipc_kind kind, const json
 static bool is_command(const struct request *request)
 {
     return request->kind == IPC_UPLOAD || request->kind == IPC_STOP || request->kind == IPC_KILL ||
-           request->kind == IPC_FORGET;
+           request->kind == IPC_FORGET || is_pausing(request);
 }
 
 void requests_detach(struct requests *requests, const void *arg)
@@ -299,7 +309,9 @@ void requests_refresh(struct requests *requests, const void *arg)
 static void go_on(struct request *request)
 {
     request->held = false;
-    if (question_is(request->kind))
+    if (is_pausing(request))
+        pausing_ask(request);
+    else if (question_is(request->kind))
         question_ask(request);
     else
         target_find(request);

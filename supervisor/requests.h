@@ -42,6 +42,7 @@ struct request {
     char *profile_text;
     struct identity identity;
     bool again, restart;
+    int64_t priority;
 
     bool rows; /* forget: they go, too */
 

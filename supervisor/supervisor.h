@@ -37,6 +37,7 @@ struct supervisor {
     struct batch *batch;      /* NULL: it is the service */
     bool open;                /* the database is connected, migrated and recovered */
     bool recovered;           /* once in a life */
+    bool paused;              /* no upload is begun */
     bool ending;              /* a signal has come, or the batch is done */
     bool closed;              /* the parts are closing; the loop ends by itself */
     int exit_code;

@@ -2,6 +2,7 @@
 #include "supervisor/targets.h"
 
 #include "base/mem.h"
+#include "base/priority.h"
 #include "csv/inspect.h"
 #include "supervisor/database.h"
 #include "supervisor/forget.h"
@@ -53,6 +54,28 @@ static struct upload *upload_at_place(struct request *request, const struct trac
     return upload;
 }
 
+/* Of a command that would put one more into the queue. What is in it, or under way, is answered; a
+ * batch waits for its own. */
+static bool is_too_many(const struct supervisor *supervisor, const struct upload *upload)
+{
+    return !supervisor->batch && state_rests(upload->state) &&
+           uploads_queued(supervisor->uploads) >= (size_t)supervisor->conf.max_queued;
+}
+
+static void attach_upload(struct request *request, const struct tracker *row)
+{
+    struct upload *upload = upload_at_place(request, row);
+    struct error err;
+
+    if (is_too_many(request->supervisor, upload)) {
+        uploads_reap_later(upload);
+        refusal_queue_full(request->supervisor->conf.max_queued, &err);
+        request_refuse(request, &err);
+    } else {
+        requests_attach(upload, request);
+    }
+}
+
 static void attach(struct request *request, const struct tracker *row)
 {
     struct error err;
@@ -61,7 +84,7 @@ static void attach(struct request *request, const struct tracker *row)
         refusal_shutting_down(&err);
         request_refuse(request, &err);
     } else if (request->kind == IPC_UPLOAD) {
-        requests_attach(upload_at_place(request, row), request);
+        attach_upload(request, row);
     } else if (row) {
         requests_attach(upload_of_row(request->supervisor, row), request);
     } else {
@@ -209,6 +232,10 @@ int target_look(struct request *request, const json_t *message, struct error *er
     const char *name = ipc_text(message, "profile");
     const struct profile *profile = conf_profile(conf, name ? name : PROFILE_BUILT_IN);
 
+    request->priority = ipc_int(message, "priority", PRIORITY_USUAL);
+    if (request->priority < PRIORITY_LEAST || request->priority > PRIORITY_MOST)
+        return error_set(err, ERR_USAGE, "a priority is from %d to %d", PRIORITY_LEAST,
+                         PRIORITY_MOST);
     if (!profile)
         return refusal_profile(request, name, err);
     request->profile = mem_dup(profile->name);

@@ -15,6 +15,7 @@
 struct supervisor;
 struct request;
 struct pending;
+struct queue_line;
 
 struct upload {
     struct supervisor *supervisor;
@@ -54,8 +55,14 @@ struct upload {
 
     /* uploads.c alone: its place in the list of all, in the queue, among those to let go */
     size_t at;
-    struct upload *next_queued, *prev_queued, *next_reaped;
+    struct upload *next_reaped;
     bool queued, in_slot, reap, by_id, by_place;
+
+    /* queue.c alone: its place in the queue, and the line that it came through */
+    struct queue_line *line;
+    size_t level;
+    uint64_t number;
+    struct upload *next_queued, *prev_queued;
 };
 
 /* What an event did. For a command: the answer is due (its verdict says which). */

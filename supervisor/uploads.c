@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "supervisor/crew.h"
+#include "supervisor/queue.h"
 #include "supervisor/requests.h"
 #include "supervisor/rows.h"
 #include "supervisor/supervisor.h"
@@ -19,8 +20,9 @@ struct uploads {
     size_t count, capacity;
     void *by_id;    /* search trees of struct upload */
     void *by_place; /* without PROCESSED ones */
-    struct upload *first_queued, *last_queued, *to_reap;
-    size_t queued, running, unrested;
+    struct queue queue;
+    struct upload *to_reap;
+    size_t running, unrested;
     uv_timer_t *later; /* scheduling and reaping, outside of what asked for it */
     bool shutdown;
 };
@@ -80,6 +82,7 @@ void uploads_free(struct uploads *uploads)
         free_upload(uploads->all[i]);
     }
     free(uploads->all);
+    queue_fini(&uploads->queue);
     uv_close((uv_handle_t *)uploads->later, on_later_closed);
     uv_run(uploads->supervisor->loop, UV_RUN_NOWAIT); /* the closes are carried out */
     free(uploads);
@@ -208,15 +211,25 @@ static void reap(struct uploads *uploads)
     }
 }
 
-static void schedule(struct uploads *uploads)
+/* Who may have a worker now; NULL: nobody. */
+static struct upload *next_to_start(struct uploads *uploads)
 {
     const struct supervisor *supervisor = uploads->supervisor;
 
-    while (supervisor->open && !supervisor->ending && uploads->first_queued &&
-           uploads->running < (size_t)supervisor->conf.max_workers) {
-        struct upload *upload = uploads->first_queued;
+    if (!supervisor->open || supervisor->ending || supervisor->paused ||
+        uploads->running >= (size_t)supervisor->conf.max_workers)
+        return NULL;
+    return queue_next(&uploads->queue, &supervisor->conf);
+}
+
+static void schedule(struct uploads *uploads)
+{
+    struct upload *upload;
+
+    while ((upload = next_to_start(uploads))) {
         upload->in_slot = true;
         uploads->running++;
+        upload->line->running++;
         upload_event(upload, EV_SLOT, NULL);
     }
 }
@@ -253,29 +266,8 @@ void uploads_enqueue(struct upload *upload)
     struct uploads *uploads = upload->supervisor->uploads;
 
     upload->queued = true;
-    upload->next_queued = NULL;
-    upload->prev_queued = uploads->last_queued;
-    if (uploads->last_queued)
-        uploads->last_queued->next_queued = upload;
-    else
-        uploads->first_queued = upload;
-    uploads->last_queued = upload;
-    uploads->queued++;
+    queue_add(&uploads->queue, upload);
     uploads_schedule(uploads);
-}
-
-static void unqueue(struct uploads *uploads, struct upload *upload)
-{
-    if (upload->prev_queued)
-        upload->prev_queued->next_queued = upload->next_queued;
-    else
-        uploads->first_queued = upload->next_queued;
-    if (upload->next_queued)
-        upload->next_queued->prev_queued = upload->prev_queued;
-    else
-        uploads->last_queued = upload->prev_queued;
-    upload->queued = false;
-    uploads->queued--;
 }
 
 static bool uses_slot(enum state state)
@@ -290,11 +282,14 @@ void uploads_moved(struct upload *upload, enum state before)
 
     uploads->unrested += !state_rests(upload->state);
     uploads->unrested -= !state_rests(before);
-    if (upload->queued)
-        unqueue(uploads, upload);
+    if (upload->queued) {
+        upload->queued = false;
+        queue_remove(&uploads->queue, upload);
+    }
     if (upload->in_slot && !uses_slot(upload->state)) {
         upload->in_slot = false;
         uploads->running--;
+        upload->line->running--;
         uploads_schedule(uploads);
     }
 }
@@ -366,7 +361,7 @@ size_t uploads_running(const struct uploads *uploads)
 
 size_t uploads_queued(const struct uploads *uploads)
 {
-    return uploads->queued;
+    return uploads->queue.count;
 }
 
 size_t uploads_unrested(const struct uploads *uploads)
@@ -381,4 +376,22 @@ size_t uploads_working(const struct uploads *uploads)
     for (size_t i = 0; i < uploads->count; i++)
         count += uploads->all[i]->worker != NULL;
     return count;
+}
+
+const char *uploads_waits_for(const struct upload *upload)
+{
+    const struct supervisor *supervisor = upload->supervisor;
+
+    if (!upload->queued)
+        return NULL;
+    if (!supervisor->open)
+        return "the database";
+    if (supervisor->paused)
+        return "continue";
+    return queue_is_full(upload, &supervisor->conf) ? "a worker of its profile" : "a worker";
+}
+
+size_t uploads_in_front(const struct upload *upload)
+{
+    return queue_in_front(&upload->supervisor->uploads->queue, upload, UPLOADS_IN_FRONT_MOST);
 }

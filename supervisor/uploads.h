@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
-/* All uploads in memory: found by id and by (path, profile), queued for a worker in the order they
- * came, and let go of when nothing holds them any more. */
+/* All uploads in memory: found by id and by (path, profile), queued for a worker (queue.h), and let
+ * go of when nothing holds them any more. */
 #ifndef SUPERVISOR_UPLOADS_H
 #define SUPERVISOR_UPLOADS_H
 
@@ -41,10 +41,18 @@ void uploads_moved(struct upload *upload, enum state before);
 /* Lets go of the upload in the next turn of the loop, if nothing holds it. */
 void uploads_reap_later(struct upload *upload);
 
-/* Last in the queue for workers. */
+/* Last in the queue for workers, of those of its priority. */
 void uploads_enqueue(struct upload *upload);
 
-/* Gives free workers to the queue, in the next turn of the loop: after max_workers grew. */
+/* What it waits for in the queue, for people; NULL when it is not in it. Static. */
+const char *uploads_waits_for(const struct upload *upload);
+
+/* How many in the queue come before it; UPLOADS_IN_FRONT_MOST also stands for more. */
+#define UPLOADS_IN_FRONT_MOST 1000
+size_t uploads_in_front(const struct upload *upload);
+
+/* Gives free workers to the queue, in the next turn of the loop: after max_workers grew, or a
+ * pause is over. */
 void uploads_schedule(struct uploads *uploads);
 
 /* The database is usable: what has to be read again is, and the queue gets workers. */

@@ -3,7 +3,7 @@
 -- The row is found by $1 id, $2 epoch, $3 token; $4 is its new token. A parameter that is NULL
 -- keeps what the row has:
 --   $5 status     $6 wanted is kept, $7 wanted     $8 interrupted     $9 owner     $10 profile_text
---   $11-$15 device, inode, size, mtime_ns, ctime_ns     $16 again
+--   $11-$15 device, inode, size, mtime_ns, ctime_ns     $16 again     $30 priority
 -- and these are always written:
 --   $17 tries, $18 tries_line     $19-$23 error code, message, detail, hint, sqlstate
 -- What the rows must show:
@@ -47,6 +47,7 @@ WITH moved AS (
         mtime_ns = coalesce($14::bigint, t.mtime_ns),
         ctime_ns = coalesce($15::bigint, t.ctime_ns),
         again = coalesce($16::boolean, t.again),
+        priority = coalesce($30::smallint, t.priority),
         tries = $17::bigint,
         tries_line = $18::bigint,
         error_code = $19::text,

@@ -26,7 +26,7 @@ for line in sys.stdin:
 COMMANDS = {  # kind: the least right that may
     "ping": "read", "list": "read", "status": "read", "history": "read", "wait": "read",
     "upload": "operate", "stop": "operate", "kill": "operate", "rejects": "operate",
-    "verify": "operate", "forget": "admin",
+    "verify": "operate", "continue": "operate", "pause": "operate", "forget": "admin",
 }
 RIGHTS = ["nothing", "read", "operate", "admin"]
 ACCESS = {"read": "61001, @62001", "operate": "61002\n  @62002", "admin": "61003, @62003"}
@@ -68,7 +68,7 @@ def is_denied(answer):
 
 
 def fields_of(kind):
-    if kind in ("ping", "list"):
+    if kind in ("ping", "list", "pause", "continue"):
         return {"limit": 1} if kind == "list" else {}
     return {"file": "/nowhere/x.csv"}
 

@@ -201,12 +201,14 @@ static char *conf_text(const struct conf *conf)
 }
 
 #define DEFAULTS                                                                                   \
-    "conninfo=\nschema=uploader\nsocket=/run/uploader/control.sock\nname=NULL\nmax_workers=4\n"    \
+    "conninfo=\nschema=uploader\nsocket=/run/uploader/"                                            \
+    "control.sock\nname=NULL\nmax_workers=4\nmax_queued=100000\n"                                  \
     "stop_timeout=30000\nresume=true\nretry_limit=5\nlog_level=6\nallow=\nread=\noperate=@"        \
     "uploader\nadmin=\nchunk_bytes=8388608\n"                                                      \
     "lanes=2\nreject_limit=1000\nmax_record=1048576\nduplicates=0\nprofile "                       \
     "contacts\ncolumns=name|email\n"                                                               \
-    "header=true\nsurplus_columns=false\ndelimiter=,\nquote=\"\nreject_limit=1000\n"
+    "header=true\nsurplus_columns=false\ndelimiter=,\nquote=\"\nreject_limit=1000\nmax_workers="   \
+    "0\n"
 
 static void expect_conf(const char *path, const char *expected)
 {
@@ -316,6 +318,8 @@ static const struct {
     {"profile p", "delimiter", "=", "="},
     {"profile p", "quote", "'", "'"},
     {"profile p", "reject_limit", "7", "7"},
+    {"profile p", "max_workers", "2", "2"},
+    {"supervisor", "max_queued", "1", "1"},
     {"batch b", "files", "/in/*.csv", "/in/*.csv"},
     {"batch b", "files", "\n /in/[ab]?.csv\n /x y.csv", "/in/[ab]?.csv|/x y.csv"},
     {"batch b", "profile", "contacts\nfiles = /x", "contacts"},
@@ -408,6 +412,8 @@ static const struct {
     {"supervisor", "socket", "/a/", "\"/a/\" is not a normal path; write /a"},
     {"supervisor", "socket", "/", "\"/\" is the root folder; write the path of a file"},
     {"supervisor", "name", "a\n  b", "3:" NOT_ONE_LINE},
+    {"supervisor", "max_queued", "0", "\"0\" is too small; write a number from 1 to 10000000"},
+    {"profile p", "max_workers", "257", "\"257\" is too large; write a number from 0 to 256"},
     {"supervisor", "max_workers", "", "there is no value" NOT_WORKERS},
     {"supervisor", "max_workers", "0", "\"0\" is too small" NOT_WORKERS},
     {"supervisor", "max_workers", "-1", "\"-1\" is too small" NOT_WORKERS},
@@ -724,11 +730,12 @@ static void test_harmless(void **state)
                      "max_record\t=  2K  \r\n[database]\nconninfo=a='b;c'#d:e=f\nschema=   s");
     expect_conf(MAIN,
                 "conninfo=a='b;c'#d:e=f\nschema=s\nsocket=/run/uploader/control.sock\n"
-                "name=NULL\nmax_workers=4\nstop_timeout=30000\nresume=true\nretry_limit=5\n"
+                "name=NULL\nmax_workers=4\nmax_queued=100000\nstop_timeout=30000\nresume="
+                "true\nretry_limit=5\n"
                 "log_level=6\nallow=\nread=\noperate=@uploader\nadmin=\nchunk_bytes=8388608\nlanes="
                 "3\nreject_limit=1000\n"
                 "max_record=2048\nduplicates=0\nprofile contacts\ncolumns=name|email\nheader=true\n"
-                "surplus_columns=false\ndelimiter=,\nquote=\"\nreject_limit=1000\n");
+                "surplus_columns=false\ndelimiter=,\nquote=\"\nreject_limit=1000\nmax_workers=0\n");
 }
 
 /* Whatever is in a file: no crash, and nothing that the scan passes is read differently by inih. */
@@ -828,16 +835,17 @@ static void test_folder(void **state)
     write_text("conf.d/b.conf~", "garbage");
     expect_conf(
         MAIN,
-        "conninfo=\nschema=uploader\nsocket=/run/uploader/control.sock\nname=NULL\nmax_workers=4\n"
+        "conninfo=\nschema=uploader\nsocket=/run/uploader/"
+        "control.sock\nname=NULL\nmax_workers=4\nmax_queued=100000\n"
         "stop_timeout=30000\nresume=true\nretry_limit=5\nlog_level=6\nallow=/c\n"
         "read=\noperate=@uploader\nadmin=\n"
         "chunk_bytes=8388608\nlanes=5\nreject_limit=9\nmax_record=2097152\nduplicates=0\n"
         "profile contacts\ncolumns=name|email\nheader=true\nsurplus_columns=false\ndelimiter=,\n"
-        "quote=\"\nreject_limit=9\n"
+        "quote=\"\nreject_limit=9\nmax_workers=0\n"
         "profile p\ncolumns=name|email\nheader=true\nsurplus_columns=false\ndelimiter=|\nquote='\n"
-        "reject_limit=1\n"
+        "reject_limit=1\nmax_workers=0\n"
         "profile q\ncolumns=1|2\nheader=false\nsurplus_columns=false\ndelimiter=,\nquote=\"\n"
-        "reject_limit=9\n"
+        "reject_limit=9\nmax_workers=0\n"
         "batch b\nfiles=/x\nprofile=p\nbatch a\nfiles=/y\nprofile=q\n"
         "batch c\nfiles=/z\nprofile=contacts\n");
     remove_folder();

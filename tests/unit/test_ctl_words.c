@@ -318,7 +318,7 @@ static void test_commands_of_elsewhere(void **state)
         const char *word, *hint;
     } cases[] = {
         {"resume", "uploadctl help upload"}, {"start", "uploadctl help upload"},
-        {"cancel", "uploadctl help stop"},   {"pause", "uploadctl help kill"},
+        {"cancel", "uploadctl help stop"},   {"suspend", "uploadctl help kill"},
         {"stpo", "uploadctl help stop"},     {"hlep", "uploadctl help"},
         {"delete", "All commands are in"},   {"foo", "All commands are in"},
     };
