@@ -42,6 +42,11 @@ static size_t add_object(struct conf *conf, enum option_section section, const c
         conf->batches[conf->batch_count] = (struct conf_batch){.name = mem_dup(name)};
         return conf->batch_count++;
     }
+    if (section == SECTION_SPOOL) {
+        conf->spools = mem_resize(conf->spools, conf->spool_count + 1, sizeof *conf->spools);
+        conf->spools[conf->spool_count] = (struct conf_spool){.name = mem_dup(name)};
+        return conf->spool_count++;
+    }
     return 0;
 }
 
@@ -156,6 +161,8 @@ void *block_object(const struct blocks *blocks, const struct block *block)
         return &blocks->conf->profiles[block->index];
     if (block->section == SECTION_BATCH)
         return &blocks->conf->batches[block->index];
+    if (block->section == SECTION_SPOOL)
+        return &blocks->conf->spools[block->index];
     return blocks->conf;
 }
 

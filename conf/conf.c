@@ -101,6 +101,33 @@ static void check_batch(const struct conf *conf, const struct block *block,
         refuse_profile(conf, &place, batch->profile, report);
 }
 
+/* Where its files go lies within it, unless it is said. */
+static void finish_spool(struct conf *conf, const struct block *block, struct conf_spool *spool,
+                         struct report *report)
+{
+    struct place place = block_place(block, "path");
+    struct error err;
+
+    if (!spool->path) {
+        if (!block_is_refused(block, "path")) {
+            error_set(&err, ERR_CONFIG, "the spool has no path");
+            error_hint(&err, "write path = and the folder in which its files arrive");
+            report_add(report, &place, &err);
+        }
+        spool->path = mem_dup("/");
+    } else {
+        conf->allow = mem_resize(conf->allow, conf->allow_count + 1, sizeof *conf->allow);
+        conf->allow[conf->allow_count++] = mem_dup(spool->path);
+    }
+    if (!spool->done)
+        spool->done = mem_format("%s/done", spool->path);
+    if (!spool->failed)
+        spool->failed = mem_format("%s/failed", spool->path);
+    place = block_place(block, "profile");
+    if (!conf_profile(conf, spool->profile))
+        refuse_profile(conf, &place, spool->profile, report);
+}
+
 static void check_database(const struct block *block, const struct conf *conf,
                            conf_check_conninfo *check, const char *file, struct report *report)
 {
@@ -167,6 +194,8 @@ static void finish(const struct blocks *blocks, conf_check_conninfo *check, cons
                 profile->reject_limit = conf->reject_limit;
         } else if (block->section == SECTION_BATCH) {
             check_batch(conf, block, block_object(blocks, block), report);
+        } else if (block->section == SECTION_SPOOL) {
+            finish_spool(conf, block, block_object(blocks, block), report);
         } else if (block->section == SECTION_DATABASE) {
             check_database(block, conf, check, file, report);
         } else if (block->section == SECTION_FILES) {
@@ -234,6 +263,16 @@ void conf_fini(struct conf *conf)
         free_list(conf->batches[i].files, conf->batches[i].file_count);
     }
     free(conf->batches);
+    for (size_t i = 0; i < conf->spool_count; i++) {
+        struct conf_spool *spool = &conf->spools[i];
+        free(spool->name);
+        free(spool->path);
+        free(spool->done);
+        free(spool->failed);
+        free(spool->profile);
+        free(spool->pattern);
+    }
+    free(conf->spools);
     *conf = (struct conf){0};
 }
 

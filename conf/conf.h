@@ -28,6 +28,16 @@ struct conf_batch {
     char *profile; /* a profile that there is */
 };
 
+/* A folder in which files arrive. */
+struct conf_spool {
+    char *name;
+    char *path;          /* never NULL once the configuration is read; nor are the next two */
+    char *done, *failed; /* folders for what was uploaded, and for what cannot be */
+    char *profile;       /* a profile that there is */
+    char *pattern;       /* of the names of its files, as fnmatch(3) has it */
+    int64_t settle_ms;
+};
+
 /* What is refused as uploaded already. X(NAME, word) */
 #define DUPLICATES(X)                                                                              \
     X(DUPLICATES_PATH, "path")       /* the bytes, or the beginning, of the path's last upload */  \
@@ -87,6 +97,9 @@ struct conf {
     /* [batch NAME], in the file's order */
     struct conf_batch *batches;
     size_t batch_count;
+    /* [spool NAME]: their paths are among `allow`, too */
+    struct conf_spool *spools;
+    size_t spool_count;
 };
 
 /* Judges a conninfo, which needs a library that is not known here: 0, or what is wrong, and what to

@@ -14,6 +14,7 @@
 #define REJECTS_MAX INT64_C(1000000000000)
 #define IN_CONF(member) .at = offsetof(struct conf, member)
 #define IN_PROFILE(member) .at = offsetof(struct profile, member)
+#define IN_SPOOL(member) .at = offsetof(struct conf_spool, member)
 #define IN_BATCH(member) .at = offsetof(struct conf_batch, member)
 
 const struct option options[] = {
@@ -102,9 +103,33 @@ const struct option options[] = {
 
     {SECTION_BATCH, "files", OPTION_PATTERNS, NULL, IN_BATCH(files),
      .count_at = offsetof(struct conf_batch, file_count), .unsaid = "none: it must be given",
-     .help = "Files, as patterns with *, ? and [...]."},
+     .example = "/srv/uploads/*.csv", .help = "Files, as patterns with *, ? and [...]."},
     {SECTION_BATCH, "profile", OPTION_PROFILE, PROFILE_BUILT_IN, IN_BATCH(profile),
      .help = "How they are read."},
+
+    {SECTION_SPOOL, "path", OPTION_PATH, NULL, .max = 4000, IN_SPOOL(path),
+     .unsaid = "none: it must be given", .example = "/srv/spool",
+     .help = "The folder. Its files may be read without being named in section files."},
+    {SECTION_SPOOL, "profile", OPTION_PROFILE, PROFILE_BUILT_IN, IN_SPOOL(profile),
+     .help = "How its files are read."},
+    {SECTION_SPOOL, "pattern", OPTION_TEXT, "*.csv", .max = 255, IN_SPOOL(pattern),
+     .help = "Which of its files, by their names: with *, ? and [...]. Names that begin with a dot "
+             "are never meant."},
+    {SECTION_SPOOL, "settle", OPTION_TIME, "5s", .min = 0, .max = 3600 * SECOND_MS,
+     IN_SPOOL(settle_ms),
+     .help =
+         "How long a file must stay as it is before it counts as complete; nobody that was "
+         "seen writing may have it open then. One that is moved into the folder, and one beside "
+         "which lies a file of its name with .ok behind it, are complete at once."},
+    {SECTION_SPOOL, "done", OPTION_PATH, NULL, .max = 4000, IN_SPOOL(done),
+     .unsaid = "done in the folder", .example = "/srv/spool/done",
+     .help = "Where a file goes when its upload is PROCESSED, with a receipt and its rejects: a "
+             "folder of the same file system."},
+    {SECTION_SPOOL, "failed", OPTION_PATH, NULL, .max = 4000, IN_SPOOL(failed),
+     .unsaid = "failed in the folder", .example = "/srv/spool/failed",
+     .help =
+         "Where a file goes that cannot be uploaded, with a receipt that says why. Move it back "
+         "to try again."},
 };
 
 const size_t option_count = COUNT_OF(options);

@@ -20,7 +20,9 @@
     X(SECTION_UPLOAD, "upload", false, "How files are uploaded.")                                  \
     X(SECTION_PROFILE, "profile", true,                                                            \
       "How a file is read. Profile contacts is built in; a section of that name changes it.")      \
-    X(SECTION_BATCH, "batch", true, "What uploaderd --batch uploads.")
+    X(SECTION_BATCH, "batch", true, "What uploaderd --batch uploads.")                             \
+    X(SECTION_SPOOL, "spool", true,                                                                \
+      "A folder whose files are uploaded as they arrive, and then moved out of it.")
 
 enum option_section {
 #define X(name, text, named, what) name,
@@ -59,6 +61,7 @@ struct option {
     const char *words[2]; /* of a flag: for false, for true */
     size_t at;            /* offset in struct conf, profile or conf_batch */
     size_t count_at;      /* of a list: the offset of its count */
+    const char *example;  /* in the sample, where there is no default */
     const char *unsaid;   /* in the documents, in place of an empty or missing default */
     const char *help;     /* sentences */
 };

@@ -9,7 +9,6 @@
 
 #define WIDTH 96
 #define EXAMPLE_NAME "daily"
-#define EXAMPLE_PATTERN "/srv/uploads/*.csv"
 
 static const struct {
     const char *name;
@@ -103,7 +102,9 @@ static void print_comment(FILE *out, const char *text)
 static void print_sample_value(FILE *out, const struct option *option)
 {
     if (option->type == OPTION_PATTERNS)
-        fprintf(out, "#%s =\n#    %s\n", option->key, EXAMPLE_PATTERN);
+        fprintf(out, "#%s =\n#    %s\n", option->key, option->example);
+    else if (option->example)
+        fprintf(out, "#%s = %s\n", option->key, option->example);
     else if (option->fallback && option->fallback[0])
         fprintf(out, "#%s = %s\n", option->key, option->fallback);
     else if (option->fallback)
@@ -125,12 +126,12 @@ static void print_sample_option(FILE *out, const struct option *option)
     print_sample_value(out, option);
 }
 
-/* The section of a batch is a comment as well: there is none unless one is written. */
+/* The section of a batch or spool is a comment as well: there is none unless one is written. */
 static void print_sample_section(FILE *out, enum option_section section)
 {
     fprintf(out, "\n");
     print_comment(out, sections[section].what);
-    if (section == SECTION_BATCH)
+    if (section == SECTION_BATCH || section == SECTION_SPOOL)
         fprintf(out, "#[%s %s]\n", sections[section].name, EXAMPLE_NAME);
     else if (section == SECTION_PROFILE)
         fprintf(out, "[%s %s]\n", sections[section].name, PROFILE_BUILT_IN);

@@ -10,6 +10,7 @@
 #include "supervisor/database.h"
 #include "supervisor/forget.h"
 #include "supervisor/proving.h"
+#include "supervisor/spool.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/uploads.h"
 
@@ -124,6 +125,7 @@ static void close_parts(struct shutdown *shutdown)
     forgets_stop(supervisor);
     provings_stop(supervisor);
     database_stop(supervisor->database);
+    spools_stop(supervisor->spools);
     control_close(supervisor->control);
     uploads_close(supervisor->uploads);
     for (size_t i = 0; i < SUPERVISOR_SIGNALS; i++)

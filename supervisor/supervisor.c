@@ -11,6 +11,7 @@
 #include "supervisor/place.h"
 #include "supervisor/requests.h"
 #include "supervisor/shutdown.h"
+#include "supervisor/spool.h"
 #include "supervisor/uploads.h"
 
 #include <inttypes.h>
@@ -119,6 +120,8 @@ int supervisor_start(struct supervisor *supervisor, bool batch, bool include_sto
         sd_notify(0, "READY=1");
         if (batch)
             supervisor->batch = batch_new(supervisor, include_stopped);
+        else
+            supervisor->spools = spools_new(supervisor);
     }
     free(socket_path);
     return rc;
@@ -133,6 +136,7 @@ void supervisor_database_open(struct supervisor *supervisor)
     uploads_database_open(supervisor->uploads);
     requests_database_open(supervisor->requests);
     batch_database_open(supervisor->batch);
+    spools_database_open(supervisor->spools);
 }
 
 void supervisor_database_lost(struct supervisor *supervisor)
@@ -142,6 +146,7 @@ void supervisor_database_lost(struct supervisor *supervisor)
     uploads_database_lost(supervisor->uploads);
     requests_database_lost(supervisor->requests);
     batch_database_lost(supervisor->batch);
+    spools_database_lost(supervisor->spools);
     shutdown_database_lost(supervisor->shutdown);
 }
 
@@ -211,12 +216,31 @@ static void keep(const char *option, char **now, char **then)
     *then = swap;
 }
 
+static bool spool_differs(const struct conf_spool *a, const struct conf_spool *b)
+{
+    return differs(a->name, b->name) || differs(a->path, b->path) || differs(a->done, b->done) ||
+           differs(a->failed, b->failed) || differs(a->profile, b->profile) ||
+           differs(a->pattern, b->pattern) || a->settle_ms != b->settle_ms;
+}
+
+/* They have copies of what they stand on. */
+static void warn_of_spools(const struct conf *now, const struct conf *then)
+{
+    bool differ = now->spool_count != then->spool_count;
+
+    for (size_t i = 0; !differ && i < now->spool_count; i++)
+        differ = spool_differs(&now->spools[i], &then->spools[i]);
+    if (differ)
+        log_line(LOG_LEVEL_WARNING, 0, "sections [spool NAME] count from the next start on");
+}
+
 static void take_over(struct supervisor *supervisor, struct conf *conf)
 {
     keep("database.conninfo", &conf->conninfo, &supervisor->conf.conninfo);
     keep("database.schema", &conf->schema, &supervisor->conf.schema);
     keep("supervisor.socket", &conf->socket, &supervisor->conf.socket);
     keep("supervisor.name", &conf->name, &supervisor->conf.name);
+    warn_of_spools(conf, &supervisor->conf);
     conf_fini(&supervisor->conf);
     supervisor->conf = *conf;
     log_set_level(conf->log_level);
@@ -251,6 +275,7 @@ void supervisor_fini(struct supervisor *supervisor)
     if (supervisor->batch)
         supervisor->exit_code = batch_report(supervisor->batch);
     batch_free(supervisor->batch);
+    spools_free(supervisor->spools);
     requests_free(supervisor->requests);
     control_free(supervisor->control);
     uploads_free(supervisor->uploads);

@@ -16,6 +16,7 @@ struct place;
 struct proving;
 struct requests;
 struct shutdown;
+struct spools;
 struct uploads;
 
 #define SUPERVISOR_SIGNALS 3
@@ -34,12 +35,13 @@ struct supervisor {
     struct shutdown *shutdown;
     struct forget *forgets;   /* under way */
     struct proving *provings; /* under way */
-    struct batch *batch;      /* NULL: it is the service */
-    bool open;                /* the database is connected, migrated and recovered */
-    bool recovered;           /* once in a life */
-    bool paused;              /* no upload is begun */
-    bool ending;              /* a signal has come, or the batch is done */
-    bool closed;              /* the parts are closing; the loop ends by itself */
+    struct batch *batch;      /* NULL: it is the service, which has: */
+    struct spools *spools;
+    bool open;      /* the database is connected, migrated and recovered */
+    bool recovered; /* once in a life */
+    bool paused;    /* no upload is begun */
+    bool ending;    /* a signal has come, or the batch is done */
+    bool closed;    /* the parts are closing; the loop ends by itself */
     int exit_code;
     uint64_t away_since_ms; /* uv_now when the database was lost; of the start until it was there */
     uv_signal_t signals[SUPERVISOR_SIGNALS];

@@ -136,6 +136,10 @@ static void show_conf(FILE *out, const struct conf *conf)
         fprintf(out, "batch %s\n", conf->batches[i].name);
         show_section(out, SECTION_BATCH, &conf->batches[i]);
     }
+    for (size_t i = 0; i < conf->spool_count; i++) {
+        fprintf(out, "spool %s\n", conf->spools[i].name);
+        show_section(out, SECTION_SPOOL, &conf->spools[i]);
+    }
 }
 
 /* ---- reading it ---- */

@@ -196,19 +196,25 @@ static char *conf_text(const struct conf *conf)
         fprintf(out, "batch %s\n", conf->batches[i].name);
         show_section(out, SECTION_BATCH, &conf->batches[i]);
     }
+    for (size_t i = 0; i < conf->spool_count; i++) {
+        fprintf(out, "spool %s\n", conf->spools[i].name);
+        show_section(out, SECTION_SPOOL, &conf->spools[i]);
+    }
     fclose(out);
     return text;
 }
 
-#define DEFAULTS                                                                                   \
+#define DEFAULTS_WITH(allow)                                                                       \
     "conninfo=\nschema=uploader\nsocket=/run/uploader/"                                            \
     "control.sock\nname=NULL\nmax_workers=4\nmax_queued=100000\n"                                  \
-    "stop_timeout=30000\nresume=true\nretry_limit=5\nlog_level=6\nallow=\nread=\noperate=@"        \
+    "stop_timeout=30000\nresume=true\nretry_limit=5\nlog_level=6\nallow=" allow                    \
+    "\nread=\noperate=@"                                                                           \
     "uploader\nadmin=\nchunk_bytes=8388608\n"                                                      \
     "lanes=2\nreject_limit=1000\nmax_record=1048576\nduplicates=0\nprofile "                       \
     "contacts\ncolumns=name|email\n"                                                               \
     "header=true\nsurplus_columns=false\ndelimiter=,\nquote=\"\nreject_limit=1000\nmax_workers="   \
     "0\n"
+#define DEFAULTS DEFAULTS_WITH("")
 
 static void expect_conf(const char *path, const char *expected)
 {
@@ -323,6 +329,12 @@ static const struct {
     {"batch b", "files", "/in/*.csv", "/in/*.csv"},
     {"batch b", "files", "\n /in/[ab]?.csv\n /x y.csv", "/in/[ab]?.csv|/x y.csv"},
     {"batch b", "profile", "contacts\nfiles = /x", "contacts"},
+    {"spool s", "path", "/in", "/in"},
+    {"spool s", "profile", "contacts\npath = /in", "contacts"},
+    {"spool s", "pattern", "*.[ct]sv\npath = /in", "*.[ct]sv"},
+    {"spool s", "settle", "2m\npath = /in", "120000"},
+    {"spool s", "done", "/a\npath = /in", "/a"},
+    {"spool s", "failed", "/b\npath = /in", "/b"},
     {"batch b", "profile", "p\nfiles = /x\n[profile p]", "p"},
 };
 
@@ -340,6 +352,8 @@ static const void *find_object(const struct conf *conf, enum option_section sect
 {
     if (section == SECTION_PROFILE)
         return conf_profile(conf, "p");
+    if (section == SECTION_SPOOL)
+        return &conf->spools[0];
     return section == SECTION_BATCH ? (const void *)&conf->batches[0] : conf;
 }
 
@@ -480,6 +494,14 @@ static const struct {
      "delimiter and quote are the same character; write two different ones"},
     {"profile p", "quote", "none", "\"none\" is not one ASCII character" NOT_CHAR},
     {"profile p", "reject_limit", "many", "\"many\" is not a whole number" NOT_REJECTS},
+    {"spool s", "path", "in", "\"in\" is not an absolute path" NOT_ABSOLUTE},
+    {"spool s", "done", "done\npath = /in", "\"done\" is not an absolute path" NOT_ABSOLUTE},
+    {"spool s", "failed", "/in/\npath = /in", "\"/in/\" is not a normal path; write /in"},
+    {"spool s", "pattern", "a\n  b\npath = /in", "3:" NOT_ONE_LINE},
+    {"spool s", "settle", "2h\npath = /in",
+     "\"2h\" is too large; write a time from 0ms to 1h: a number with ms, s, m or h"},
+    {"spool s", "profile", "q\npath = /in",
+     "there is no profile \"q\"; write one of contacts, or a section [profile q]"},
     {"batch b", "files", "",
      "there is no value; write absolute paths, * and ? and [...] in them, one a line"},
     {"batch b", "files", "*.csv", "\"*.csv\" is not an absolute path" NOT_ABSOLUTE},
@@ -556,7 +578,8 @@ static void test_long_texts(void **state)
 #define NO_SECTION "; write [NAME], without blanks around the name or a semicolon in it"
 #define UNKNOWN                                                                                    \
     "; write one of [database], [supervisor], [files], [access], [upload], [profile NAME], "       \
-    "[batch NAME]"
+    "[batch NAME], "                                                                               \
+    "[spool NAME]"
 #define NO_NAME(kind)                                                                              \
     "; write [" kind " NAME] with one blank, the name of ASCII letters, digits and _, and "        \
     "further on also - and ."
@@ -1033,7 +1056,13 @@ static void test_sample(void **state)
     expect_conf(MAIN, DEFAULTS);
     uncomment(sample);
     write_text(MAIN, sample);
-    expect_conf(MAIN, DEFAULTS "batch daily\nfiles=/srv/uploads/*.csv\nprofile=contacts\n");
+    expect_conf(
+        MAIN,
+        DEFAULTS_WITH(
+            "/srv/spool") "batch daily\nfiles=/srv/uploads/*.csv\nprofile=contacts\n"
+                          "spool "
+                          "daily\npath=/srv/spool\nprofile=contacts\npattern=*.csv\nsettle=5000\n"
+                          "done=/srv/spool/done\nfailed=/srv/spool/failed\n");
     for (size_t i = 0; i < option_count; i++) {
         char *key = mem_format("\n%s =", options[i].key);
         assert_non_null(strstr(sample, key));
