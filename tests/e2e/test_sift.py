@@ -6,6 +6,7 @@ import base64
 import math
 import os
 import signal
+import time
 
 import pytest
 from harness import check_exact, wait_until
@@ -169,3 +170,29 @@ def test_a_command_in_the_middle(new_service, command, ends):
     assert check_exact(service, service.status(path)["id"]) == ends
     service.ok("upload", "--wait", path, code=3)
     assert set(rejects_of(service, path)) == REFUSED
+
+
+def test_a_later_chunk_does_not_use_up_what_an_earlier_one_needs(new_service):
+    """The first chunk is held up while the second is copied: the limit counts both."""
+    service = new_service(upload={"chunk_bytes": "16K", "lanes": 2, "reject_limit": 5}).start()
+    service.sql.run("""
+        CREATE FUNCTION public.good(name text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+            IF name = 'Person 1' THEN PERFORM pg_advisory_xact_lock_shared(4711); END IF;
+            RETURN name !~ '^Person [1-4]00$'; END $$;
+        ALTER TABLE uploader.file_data ADD CHECK (public.good(name))""")
+    path = service.people(count=1000, bad={550, 650, 750, 850})  # of the second chunk
+    with service.cluster.connect(service.database) as blocker:
+        blocker.run("SELECT pg_advisory_lock(4711)")
+        tracker = service.ok("upload", path, "--json").json["id"]
+        wait_until(lambda: service.sql.run(
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname ="
+            " current_database() AND application_name LIKE 'uploader/%%'"), "the first chunk")
+        wait_until(lambda: service.sql.run(
+            "SELECT 1 FROM pg_stat_activity WHERE state LIKE 'idle in transaction%%' AND datname ="
+            f" current_database() AND application_name LIKE 'uploader/%%/{tracker}/%%'"),
+            "the second chunk")
+        time.sleep(0.5)  # for what a lane of the wrong order would do
+    answer = service.ok("wait", path, "--json", code=1).json
+    assert answer["error"]["code"] == "reject_limit", answer
+    assert set(rejects_of(service, path)) <= {100, 200, 300, 400}
+    check_exact(service, tracker, True, {100, 200, 300, 400})

@@ -359,3 +359,15 @@ def test_stop_wins_over_a_final_chunk_that_is_in(new_service):
     service.paused()
     assert service.ok("stop", path, "--json").json["status"] == "STOPPED"
     assert check_exact(service, tracker) == "STOPPED"
+
+
+def test_a_stop_takes_the_rejects_too(busy):
+    """Those of many chunks, so that several steps of the rollback have some."""
+    path = busy.people(count=MANY, bad=set(range(1, MANY, 97)))
+    busy.set(upload={"reject_limit": MANY})
+    busy.reload()
+    tracker = busy.ok("upload", path, "--json").json["id"]
+    wait_until(lambda: busy.count("file_reject") > 20, "rejects")
+    busy.ok("stop", path)
+    assert check_exact(busy, tracker) == "STOPPED"
+    assert busy.count("file_reject") == busy.count() == busy.count("file_checkpoint") == 0
