@@ -55,7 +55,7 @@ const struct option options[] = {
              "may be."},
 
     {SECTION_ACCESS, "read", OPTION_WHO, "", IN_CONF(access[RIGHT_READ]), .unsaid = "nobody else",
-     .help = "Who may ask how uploads stand: ping, status, list, watch, wait, history."},
+     .help = "Who may ask how uploads stand: ping, status, list, watch, wait, history, metrics."},
     {SECTION_ACCESS, "operate", OPTION_WHO, "@" CONF_DEFAULT_GROUP, IN_CONF(access[RIGHT_OPERATE]),
      .help = "Who may also upload, stop, kill, verify, pause and continue, and see rejects."},
     {SECTION_ACCESS, "admin", OPTION_WHO, "", IN_CONF(access[RIGHT_ADMIN]), .unsaid = "nobody else",

@@ -158,6 +158,15 @@ const struct command commands[COMMAND_COUNT] = {
                       .what = "ends a pause: what waits is begun",
                       .more = "To go on with an upload that was killed or has failed, use upload.",
                       .examples = {{"uploadctl continue", "afterwards"}}},
+    [CMD_METRICS] = {.name = "metrics",
+                     .also = " stats prometheus ",
+                     .operands = "",
+                     .run = run_metrics,
+                     .what = "prints what the service counts of itself, for Prometheus",
+                     .more = "Since the supervisor's start, in Prometheus' text format, for the "
+                             "textfile collector of node_exporter: write it to another name in "
+                             "that folder, and rename it. No file's name is in it.",
+                     .examples = {{"uploadctl metrics", "all of them"}}},
     [CMD_PING] = {.name = "ping",
                   .operands = "",
                   .run = run_ping,

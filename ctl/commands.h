@@ -25,6 +25,7 @@ enum command_id {
     CMD_FORGET,
     CMD_PAUSE,
     CMD_CONTINUE,
+    CMD_METRICS,
     CMD_PING,
     CMD_VERSION,
     CMD_HELP,

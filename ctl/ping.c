@@ -51,7 +51,7 @@ static void on_answer(void *arg, enum ipc_kind kind, int64_t ref, const json_t *
     struct greeting *greeting = arg;
 
     (void)ref;
-    if (kind == IPC_PONG) {
+    if (kind == IPC_PONG || kind == IPC_OBJECT) {
         take_pong(greeting, message);
     } else if (kind == IPC_ERROR) {
         ipc_error_parse(json_object_get(message, "error"), &greeting->error);
@@ -133,6 +133,25 @@ enum exit_code run_pause(const struct arguments *arguments)
     bool pause = arguments->command == &commands[CMD_PAUSE];
 
     return greet_and_print(arguments, pause ? IPC_PAUSE : IPC_CONTINUE);
+}
+
+enum exit_code run_metrics(const struct arguments *arguments)
+{
+    struct greeting greeting = {.ask = IPC_METRICS};
+    enum exit_code code = greet(arguments, &greeting);
+    const char *text = greeting.pong ? ipc_text(greeting.pong, "metrics") : NULL;
+
+    if (text && arguments->json) {
+        json_t *object = json_pack("{s:s}", "metrics", text);
+        output_json(object);
+        json_decref(object);
+    } else if (text) {
+        fputs(text, stdout);
+    } else if (greeting.error.code != ERR_NONE) {
+        output_error(&greeting.error, arguments->json);
+    }
+    json_decref(greeting.pong);
+    return code;
 }
 
 enum exit_code run_version(const struct arguments *arguments)

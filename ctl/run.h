@@ -17,6 +17,7 @@ enum exit_code run_pages(const struct arguments *arguments);
 enum exit_code run_watch(const struct arguments *arguments);   /* watch.c */
 enum exit_code run_ping(const struct arguments *arguments);    /* ping.c */
 enum exit_code run_pause(const struct arguments *arguments);   /* ping.c: also continue */
+enum exit_code run_metrics(const struct arguments *arguments); /* ping.c */
 enum exit_code run_version(const struct arguments *arguments); /* ping.c */
 enum exit_code run_help(const struct arguments *arguments);    /* help.c */
 

@@ -59,6 +59,8 @@ const struct ipc_field ipc_fields[] = {
     {IPC_REJECTS, "limit", IPC_INTEGER, false, "at most so many; 100 when absent, 500 at most"},
     {IPC_REJECTS, "after", IPC_INTEGER, false, "only lines above this one: the next page"},
 
+    REF(IPC_METRICS),
+
     REF(IPC_PAUSE),
 
     REF(IPC_CONTINUE),
@@ -84,6 +86,7 @@ const struct ipc_field ipc_fields[] = {
     {IPC_OBJECT, "upload", IPC_OBJECT_OF, false, "an upload"},
     {IPC_OBJECT, "event", IPC_OBJECT_OF, false, "an event"},
     {IPC_OBJECT, "reject", IPC_OBJECT_OF, false, "a reject"},
+    {IPC_OBJECT, "metrics", IPC_TEXT, false, "metrics in the text format of Prometheus"},
     {IPC_OBJECT, "note", IPC_TEXT, false, "what a person should know of the answer"},
     {IPC_OBJECT, "last", IPC_BOOLEAN, false, "true: nothing follows for this ref"},
 

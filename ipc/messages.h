@@ -31,6 +31,7 @@ enum ipc_sender { FROM_CLIENT, FROM_SUPERVISOR, TO_WORKER, FROM_WORKER };
     X(IPC_REJECTS, "rejects", FROM_CLIENT, "a page of rejects in the file's order, then done")     \
     X(IPC_FORGET, "forget", FROM_CLIENT, "removes an upload that has ended; answered when it has") \
     X(IPC_VERIFY, "verify", FROM_CLIENT, "proves that the table holds what the file says")         \
+    X(IPC_METRICS, "metrics", FROM_CLIENT, "what the service counts of itself")                    \
     X(IPC_PAUSE, "pause", FROM_CLIENT, "no upload is begun from now on; answered when durable")    \
     X(IPC_CONTINUE, "continue", FROM_CLIENT, "uploads are begun again; answered when durable")     \
     X(IPC_PONG, "pong", FROM_SUPERVISOR, "the answer to ping")                                     \

@@ -10,14 +10,12 @@
 #include <unistd.h>
 
 static const enum right needs[IPC_KIND_COUNT] = {
-    [IPC_PING] = RIGHT_READ,       [IPC_STATUS] = RIGHT_READ,
-    [IPC_LIST] = RIGHT_READ,       [IPC_HISTORY] = RIGHT_READ,
-    [IPC_WAIT] = RIGHT_READ,       [IPC_UPLOAD] = RIGHT_OPERATE,
-    [IPC_STOP] = RIGHT_OPERATE,    [IPC_KILL] = RIGHT_OPERATE,
+    [IPC_METRICS] = RIGHT_READ,    [IPC_PING] = RIGHT_READ,        [IPC_STATUS] = RIGHT_READ,
+    [IPC_LIST] = RIGHT_READ,       [IPC_HISTORY] = RIGHT_READ,     [IPC_WAIT] = RIGHT_READ,
+    [IPC_UPLOAD] = RIGHT_OPERATE,  [IPC_STOP] = RIGHT_OPERATE,     [IPC_KILL] = RIGHT_OPERATE,
     [IPC_REJECTS] = RIGHT_OPERATE, /* they show what the files say */
     [IPC_VERIFY] = RIGHT_OPERATE,  /* it costs as much as an upload */
-    [IPC_PAUSE] = RIGHT_OPERATE,   [IPC_CONTINUE] = RIGHT_OPERATE,
-    [IPC_FORGET] = RIGHT_ADMIN,
+    [IPC_PAUSE] = RIGHT_OPERATE,   [IPC_CONTINUE] = RIGHT_OPERATE, [IPC_FORGET] = RIGHT_ADMIN,
 };
 
 /* ---- who it is ---- */

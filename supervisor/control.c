@@ -535,6 +535,11 @@ void control_stop_listening(struct control *control)
     close(control->listen_fd);
 }
 
+size_t control_clients(const struct control *control)
+{
+    return control->count;
+}
+
 void control_close(struct control *control)
 {
     if (control->closed)

@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 
+#include <stddef.h>
+
 struct control;
 struct supervisor;
 
@@ -16,6 +18,9 @@ int control_new(struct supervisor *supervisor, int listen_fd, struct control **c
 
 /* No further clients; those that are there stay. */
 void control_stop_listening(struct control *control);
+
+/* How many clients are connected. */
+size_t control_clients(const struct control *control);
 
 /* Ends all clients; what they have not taken yet is dropped. Not while an answer is given. */
 void control_close(struct control *control);

@@ -48,12 +48,22 @@ double crew_rate(const struct upload *upload)
     return upload->state == ST_RUNNING && age_ms < RATE_STALE_MS ? upload->rate : 0;
 }
 
+static void count(struct metrics *metrics, const struct tracker *before,
+                  const struct worker_report *now)
+{
+    metrics->rows += now->rows - before->rows;
+    metrics->rejects += now->rejects - before->rejects;
+    metrics->bytes += now->offset - before->offset;
+}
+
 static void on_report(void *arg, bool rolling, const struct worker_report *report)
 {
     struct upload *upload = arg;
 
     if (rolling != upload->rolling) /* what it had sent before it was told to roll back */
         return;
+    if (!rolling)
+        count(&upload->supervisor->metrics, &upload->row, report);
     upload->row.line = report->line;
     upload->row.offset = report->offset;
     upload->row.rows = report->rows;
@@ -98,6 +108,7 @@ static void on_ended(void *arg, const struct ending *ending)
 
     upload->worker = NULL;
     upload->rate = 0;
+    upload->supervisor->metrics.crashes += ending->outcome == OUTCOME_CRASHED;
     upload->outcome = ending->outcome;
     upload->seen = ending->identity;
     if (ending->outcome == OUTCOME_TROUBLE && ending->error.code == ERR_SYSTEM)

@@ -11,6 +11,7 @@
 #include "supervisor/supervisor.h"
 #include "supervisor/uploads.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -222,4 +223,14 @@ void question_ping(struct request *request)
                   (json_int_t)uploads_running(supervisor->uploads), "queued",
                   (json_int_t)uploads_queued(supervisor->uploads), "paused",
                   (int)supervisor->paused, "error", trouble ? ipc_error_json(trouble) : NULL));
+}
+
+void question_metrics(struct request *request)
+{
+    char *text = metrics_text(request->supervisor);
+    json_t *message = object_with("metrics", json_string(text));
+
+    json_object_set_new(message, "last", json_true());
+    free(text);
+    request_done(request, message);
 }

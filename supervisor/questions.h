@@ -24,6 +24,7 @@ void question_ask(struct request *request);
 
 /* Answered at once, whatever the database does. */
 void question_ping(struct request *request);
+void question_metrics(struct request *request);
 
 /* The answer to status: the row, and what this supervisor has in memory of it. */
 void question_status(struct request *request, const struct tracker *row);

@@ -230,6 +230,10 @@ static int begin(struct request *request, const json_t *message, struct error *e
         question_ping(request);
         return 0;
     }
+    if (request->kind == IPC_METRICS) {
+        question_metrics(request);
+        return 0;
+    }
     if (request->supervisor->ending)
         return refusal_shutting_down(err);
     if (is_pausing(request)) {

@@ -175,6 +175,7 @@ static void on_moved(void *arg, const struct tracker *tracker, const struct db_e
         missed(upload, err && err->meaning == DB_LOST);
     } else {
         PAUSE_OF("supervisor.moved", move_table[move].event);
+        upload->supervisor->metrics.moves[move]++;
         upload->refused = false;
         upload_set_row(upload, tracker);
         end_stragglers(upload, move);

@@ -142,6 +142,7 @@ void supervisor_database_open(struct supervisor *supervisor)
 void supervisor_database_lost(struct supervisor *supervisor)
 {
     supervisor->open = false;
+    supervisor->metrics.losses++;
     supervisor->away_since_ms = uv_now(supervisor->loop);
     uploads_database_lost(supervisor->uploads);
     requests_database_lost(supervisor->requests);

@@ -4,6 +4,7 @@
 #define SUPERVISOR_SUPERVISOR_H
 
 #include "conf/conf.h"
+#include "supervisor/metrics.h"
 
 #include <stdbool.h>
 #include <uv.h>
@@ -42,6 +43,7 @@ struct supervisor {
     bool paused;    /* no upload is begun */
     bool ending;    /* a signal has come, or the batch is done */
     bool closed;    /* the parts are closing; the loop ends by itself */
+    struct metrics metrics;
     int exit_code;
     uint64_t away_since_ms; /* uv_now when the database was lost; of the start until it was there */
     uv_signal_t signals[SUPERVISOR_SIGNALS];

@@ -24,7 +24,7 @@ for line in sys.stdin:
 """
 
 COMMANDS = {  # kind: the least right that may
-    "ping": "read", "list": "read", "status": "read", "history": "read", "wait": "read",
+    "ping": "read", "metrics": "read", "list": "read", "status": "read", "history": "read", "wait": "read",
     "upload": "operate", "stop": "operate", "kill": "operate", "rejects": "operate",
     "verify": "operate", "continue": "operate", "pause": "operate", "forget": "admin",
 }
@@ -68,7 +68,7 @@ def is_denied(answer):
 
 
 def fields_of(kind):
-    if kind in ("ping", "list", "pause", "continue"):
+    if kind in ("ping", "list", "pause", "continue", "metrics"):
         return {"limit": 1} if kind == "list" else {}
     return {"file": "/nowhere/x.csv"}
 
