@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 PONG = {"kind": "pong", "database": "ready", "version": "0.1.0", "name": "scripted", "pid": 1,
-        "running": 0, "queued": 0}
+        "running": 0, "queued": 0, "paused": False}
 
 
 def upload(number=1, **fields):
@@ -23,7 +23,8 @@ def upload(number=1, **fields):
             "offset": 1000, "size": 1000, "percent": 100.0, "rate": None, "error": None,
             "owner": "scripted", "next": following if over else f"uploadctl wait {number}",
             "created_at": "2025-01-31T16:05:09.123456Z",
-            "updated_at": "2025-01-31T16:05:10.123456Z", "retry_at": None, "content": None}
+            "updated_at": "2025-01-31T16:05:10.123456Z", "retry_at": None, "content": None,
+            "priority": 0, "waits_for": None, "in_front": None}
     return {**made, **fields}
 
 
