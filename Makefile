@@ -201,7 +201,7 @@ indent: packages-check
 .PHONY: campaign
 campaign: packages-build packages-server packages-test
 	@$(TEST_MAKE) programs $(subst $(BUILD),build/test,$(TEST_TOOLS))
-	@for c in points syscalls wire files resources server standby hostile owners chaos; do UPLOADER_BUILD=$(CURDIR)/build/test PYTHONDONTWRITEBYTECODE=1 \
+	@for c in points syscalls wire files resources server standby spool hostile owners chaos; do UPLOADER_BUILD=$(CURDIR)/build/test PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) tests/crash/$$c.py $(CAMPAIGN) || exit 1; done
 
 # An hour of faults: does the supervisor grow? SOAK="--minutes N --files N --seed S" for less or more.

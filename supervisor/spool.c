@@ -40,6 +40,7 @@ struct arrival {
     uint64_t born;          /* the look that was the last when it was first heard of */
     uint64_t since_ms;      /* it has been as it is */
     uint64_t not_before_ms;
+    struct error refusal; /* that its tracker was asked about: ERR_ALREADY_UPLOADED */
     struct spool_out *out;
 };
 
@@ -229,9 +230,10 @@ static void on_uploaded(void *arg, json_t *message, bool last)
     json_decref(message);
     if (!last)
         return;
-    if (is_of_the_file(err.code))
+    arrival->refusal = err;
+    if (err.code != ERR_ALREADY_UPLOADED && is_of_the_file(err.code))
         move_out(arrival, NULL, &err);
-    else if (upload)
+    else if (upload || err.code == ERR_ALREADY_UPLOADED)
         ask(arrival);
     else
         settle(arrival, TRY_AGAIN_MS);
@@ -254,14 +256,19 @@ static void upload(struct arrival *arrival)
 }
 
 /* The tracker's last word counts for the file that it is about: one that was changed, replaced or
- * moved in once more since (which its ctime shows) is uploaded, or refused for what it is. */
+ * moved in once more since (which its ctime shows) is uploaded, or refused for what it is. A file
+ * that is refused as uploaded already may be the very one: its last chunk came in meanwhile. */
 static void on_row(void *arg, const struct tracker *row, const struct db_error *err)
 {
     struct arrival *arrival = arg;
 
+    bool same = row && identity_same(&row->identity, &arrival->identity);
+
     if (err) {
         settle(arrival, TRY_AGAIN_MS);
-    } else if (!row || !identity_same(&row->identity, &arrival->identity)) {
+    } else if (!same && arrival->refusal.code == ERR_ALREADY_UPLOADED) {
+        move_out(arrival, NULL, &arrival->refusal);
+    } else if (!same) {
         upload(arrival);
     } else if (row->status == STATUS_PROCESSED) {
         move_out(arrival, row, NULL);
@@ -294,6 +301,7 @@ static void begin(struct arrival *arrival)
     struct error err;
 
     arrival->spool->under_way++;
+    error_clear(&arrival->refusal);
     if (text_path_is_normal(arrival->path)) {
         ask(arrival);
         return;

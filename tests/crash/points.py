@@ -38,7 +38,7 @@ def points_of_source():
     for path in ROOT.glob("*/*.c"):
         for kind, name in re.findall(r'\b(PAUSE|PAUSE_OF)\("([a-z_.]+)"', path.read_text()):
             found |= {f"{name}/{move}" for move in MOVES} if kind == "PAUSE_OF" else {name}
-    return sorted(found)
+    return sorted(name for name in found if not name.startswith("spool."))  # spool.py, test_spool
 
 
 def scenario_of(point):

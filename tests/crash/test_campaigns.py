@@ -18,6 +18,7 @@ import owners  # noqa: E402
 import points  # noqa: E402
 import resources  # noqa: E402
 import server  # noqa: E402
+import spool  # noqa: E402
 import standby  # noqa: E402
 import syscalls  # noqa: E402
 import wire  # noqa: E402
@@ -33,6 +34,7 @@ CAMPAIGNS = {  # module: rounds of its sample, and what must have hit at least s
     points: (len(points.PAIRS), {}),
     resources: (len(resources.FAULTS) * SHARE, dict.fromkeys(resources.CERTAIN, SHARE)),
     server: (len(server.TROUBLES), {"": 7}),
+    spool: (8, {"supervisor dies": 1}),
     standby: (1, {}),
     syscalls: (128, {"worker, stop": 5, "supervisor, upload": 3}),
     wire: (120, {"zombie, to the worker": 5, "silence stop, to the worker": 5}),
