@@ -41,7 +41,7 @@ def test_the_supervisors_own_sessions_are_ended(service):
 def test_a_locked_row_holds_up_no_other_at_recovery(new_service):
     """Unfinished trackers are fenced in one statement, without those whose row is locked."""
     service = new_service(upload={"chunk_bytes": "4K"}, supervisor={"resume": "no"}).start()
-    one, first = service.in_the_middle()
+    one, first = service.in_the_middle(count=300_000)  # it still runs when the other does
     two, second = service.in_the_middle("two.csv")
     service.kill()
     with service.cluster.connect(service.database) as blocker:
