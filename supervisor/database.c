@@ -183,6 +183,19 @@ static void be_open(struct database *database)
     recovery_database_open(database->recovery);
 }
 
+static void on_all_recovered(void *arg, const struct db_error *err)
+{
+    struct database *database = arg;
+
+    if (err)
+        lose(database, err);
+    else
+        be_open(database);
+}
+
+/* ---- the schema, and what it says of this supervisor ---- */
+
+/* Before recovery, which begins uploads in the same turn in which the database is open. */
 static void on_pause_read(void *arg, bool paused, const struct db_error *err)
 {
     struct database *database = arg;
@@ -194,20 +207,11 @@ static void on_pause_read(void *arg, bool paused, const struct db_error *err)
     database->supervisor->paused = paused;
     if (paused)
         log_line(LOG_LEVEL_NOTICE, 0, "paused: no upload is begun until uploadctl continue");
-    be_open(database);
-}
-
-static void on_all_recovered(void *arg, const struct db_error *err)
-{
-    struct database *database = arg;
-
-    if (err)
-        lose(database, err);
+    if (database->supervisor->recovered)
+        recovery_look_again(database->recovery);
     else
-        pause_read(database->reads, database->supervisor->name, on_pause_read, database);
+        recovery_begin(database->recovery);
 }
-
-/* ---- the schema ---- */
 
 static void on_migrated(void *arg, const struct db_error *err)
 {
@@ -217,10 +221,8 @@ static void on_migrated(void *arg, const struct db_error *err)
         supervisor_give_up(database->supervisor, &err->error); /* a newer schema */
     else if (err)
         lose(database, err); /* rights can be granted while it tries again */
-    else if (database->supervisor->recovered)
-        recovery_look_again(database->recovery);
     else
-        recovery_begin(database->recovery);
+        pause_read(database->reads, database->supervisor->name, on_pause_read, database);
 }
 
 /* ---- the earlier life ---- */
