@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: PostgreSQL
+"""Servers as they are found: TLS, passwords, peer, service and password files, several hosts, poolers,
+and a role with few rights. Each with an upload, for the worker connects, too."""
+
+import getpass
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from harness import Cluster, Sql, wait_until
+
+PASSWORD = "s3cr3t of app"
+SERVER_USER = "postgres" if os.getuid() == 0 else getpass.getuser()
+PGBOUNCER = shutil.which("pgbouncer", path=os.environ["PATH"] + ":/usr/sbin")
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def openssl(*arguments):
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+
+def make_certificates(folder):
+    """An authority, a server's certificate for localhost by it, and another authority."""
+    for name in ("ca", "other"):
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+                "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.crt")
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost",
+            "-keyout", folder / "server.key", "-out", folder / "server.csr")
+    (folder / "san").write_text("subjectAltName=DNS:localhost\n")
+    openssl("x509", "-req", "-in", folder / "server.csr", "-CA", folder / "ca.crt", "-CAkey",
+            folder / "ca.key", "-CAcreateserial", "-days", "2", "-extfile", folder / "san",
+            "-out", folder / "server.crt")
+    (folder / "server.key").chmod(0o600)
+    if os.getuid() == 0:
+        shutil.chown(folder / "server.key", SERVER_USER)
+
+
+HBA = f"""
+local all app scram-sha-256
+local all {getpass.getuser()} peer
+hostssl all app all scram-sha-256
+host all app all reject
+"""
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A server with TLS on a port of localhost, which asks `app` for its password."""
+    folder = Path(tempfile.mkdtemp(prefix="upltls-", dir="/tmp"))
+    folder.chmod(0o755)
+    make_certificates(folder)
+    port = free_port()
+    cluster = Cluster("fsync=off", "listen_addresses=localhost", f"port={port}", "ssl=on",
+                      f"ssl_cert_file='{folder}/server.crt'", f"ssl_key_file='{folder}/server.key'")
+    cluster.port, cluster.certificates = port, folder
+    hba = Path(cluster.folder, "data/pg_hba.conf")
+    hba.write_text(HBA + hba.read_text())
+    with sql_of(cluster) as sql:
+        sql.run(f"CREATE ROLE app LOGIN PASSWORD '{PASSWORD}'")
+        if getpass.getuser() != "postgres":
+            sql.run(f'CREATE ROLE "{getpass.getuser()}" LOGIN')
+        sql.run("SELECT pg_reload_conf()")
+    yield cluster
+    cluster.remove()
+    shutil.rmtree(folder)
+
+
+def sql_of(cluster, database="postgres"):
+    return Sql(f"host={cluster.folder} port={cluster.port} dbname={database} user=postgres")
+
+
+@pytest.fixture
+def new_app(server, new_service, cluster):
+    """A maker of services whose conninfo is given; a role app may create the schema in a database."""
+    made = []
+
+    def make(conninfo, environment=None, wait=True, role="app"):
+        database = f"app_{os.getpid()}_{len(made)}_{free_port()}"
+        made.append(database)
+        with sql_of(server) as sql:
+            sql.run(f'CREATE DATABASE {database}')
+            sql.run(f'GRANT CREATE ON DATABASE {database} TO "{role}"')
+        service = new_service()
+        service.app_database = database
+        service.set(database={"conninfo": f"{conninfo} dbname={database}".split()})  # a line each
+        return service.start(wait=wait, environment=environment)
+
+    yield make
+
+
+def password_file(service_folder, password=PASSWORD):
+    path = Path(tempfile.mkdtemp(prefix="uplpw-", dir=service_folder)) / "pgpass"
+    path.write_text(f"*:*:*:app:{password}\n")
+    path.chmod(0o600)
+    return path
+
+
+def tls(server, ca="ca", host="localhost", user="app"):
+    return (f"host={host} port={server.port} user={user} sslmode=verify-full"
+            f" sslrootcert={server.certificates}/{ca}.crt")
+
+
+def uploads(server, service):
+    path = service.people(count=2000, bad={3})
+    tracker = service.ok("upload", "--wait", path, "--json", code=3).json["id"]
+    with sql_of(server, service.app_database) as sql:
+        assert sql.value("SELECT count(*) FROM uploader.file_data") == 1999
+    return tracker
+
+
+def trouble(service):
+    """What ping says of the database."""
+    pong = wait_until(lambda: (lambda p: p if p.get("error") else None)(
+        service.ctl("ping", "--json").json), "the trouble")
+    return pong["error"]["message"]
+
+
+def test_tls_and_a_password_file(server, new_app, tmp_path):
+    service = new_app(f"{tls(server)} passfile={password_file(tmp_path)}")
+    uploads(server, service)
+    assert PASSWORD not in service.log_text()
+    with sql_of(server, service.app_database) as sql:
+        assert sql.value("SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)"
+                         " WHERE usename = 'app'")
+
+
+@pytest.mark.parametrize("options, says", [
+    ({"ca": "other"}, "certificate verify failed"),
+    ({"host": "127.0.0.1"}, "does not match host name"),
+])
+def test_a_wrong_certificate(server, new_app, tmp_path, options, says):
+    service = new_app(f"{tls(server, **options)} passfile={password_file(tmp_path)}", wait=False)
+    wait_until(lambda: service.ctl("ping").code == 0, "uploaderd")
+    assert says in trouble(service)
+
+
+def test_a_wrong_password(server, new_app, tmp_path):
+    service = new_app(f"{tls(server)} passfile={password_file(tmp_path, 'n0t-it-at-all')}", wait=False)
+    wait_until(lambda: service.ctl("ping").code == 0, "uploaderd")
+    assert "password authentication failed" in trouble(service)
+    assert "n0t-it-at-all" not in service.log_text()
+
+
+def test_tls_is_demanded(server, new_app, tmp_path):
+    service = new_app(f"host=localhost port={server.port} user=app sslmode=disable"
+                      f" passfile={password_file(tmp_path)}", wait=False)
+    wait_until(lambda: service.ctl("ping").code == 0, "uploaderd")
+    assert "no encryption" in trouble(service)
+
+
+def test_a_password_of_the_environment(server, new_app):
+    service = new_app(tls(server), environment={"PGPASSWORD": PASSWORD})
+    uploads(server, service)
+
+
+def test_a_service_file(server, new_app, tmp_path):
+    file = tmp_path / "services"
+    file.write_text(f"[there]\nhost=localhost\nport={server.port}\nuser=app\npassword={PASSWORD}\n"
+                    f"sslmode=verify-full\nsslrootcert={server.certificates}/ca.crt\n")
+    service = new_app("service=there", environment={"PGSERVICEFILE": str(file)})
+    uploads(server, service)
+
+
+def test_peer(server, new_app):
+    service = new_app(f"host={server.folder} port={server.port} user={getpass.getuser()}",
+                      role=getpass.getuser())
+    uploads(server, service)
+
+
+def test_the_second_of_two_hosts(server, new_app, tmp_path):
+    """Nobody listens at the first."""
+    service = new_app(f"host=localhost,localhost port={free_port()},{server.port} user=app"
+                      f" sslmode=require passfile={password_file(tmp_path)}")
+    uploads(server, service)
+
+
+def test_a_role_that_may_create_no_more(server, new_app, tmp_path):
+    """The schema is there: its owner needs nothing else."""
+    service = new_app(f"{tls(server)} passfile={password_file(tmp_path)}")
+    with sql_of(server, service.app_database) as sql:
+        sql.run(f"REVOKE CREATE ON DATABASE {service.app_database} FROM app")
+    service.stop()
+    service.start()
+    uploads(server, service)
+
+
+# ---- poolers ----
+
+
+@pytest.fixture
+def new_pooler(server, tmp_path):
+    """A maker of PgBouncers: (mode) -> port."""
+    made = []
+
+    def make(mode):
+        port = free_port()
+        folder = Path(tempfile.mkdtemp(prefix="uplpb-", dir="/tmp"))
+        folder.chmod(0o755)
+        (folder / "users").write_text(f'"app" "{PASSWORD}"\n')
+        (folder / "ini").write_text(
+            f"[databases]\n* = host={server.folder} port={server.port}\n[pgbouncer]\n"
+            f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = plain\n"
+            f"auth_file = {folder}/users\npool_mode = {mode}\nlogfile = {folder}/log\n"
+            f"ignore_startup_parameters = extra_float_digits,options\n")
+        if os.getuid() == 0:
+            for path in (folder, folder / "users", folder / "ini"):
+                shutil.chown(path, SERVER_USER)
+        drop = ["setpriv", f"--reuid={pwd.getpwnam(SERVER_USER).pw_uid}", "--clear-groups"]
+        process = subprocess.Popen([*(drop if os.getuid() == 0 else []), PGBOUNCER, folder / "ini"],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        made.append((process, folder))
+
+        def listens():
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+        wait_until(listens, "pgbouncer")
+        return port
+
+    yield make
+    for process, folder in made:
+        process.kill()
+        process.wait()
+        shutil.rmtree(folder)
+
+
+def test_a_pooler_of_sessions(server, new_app, new_pooler, tmp_path):
+    port = new_pooler("session")
+    service = new_app(f"host=127.0.0.1 port={port} user=app sslmode=disable"
+                      f" passfile={password_file(tmp_path)}")
+    uploads(server, service)
+    path = service.people("more.csv", 60_000)
+    service.ok("upload", path)
+    service.ok("kill", path)
+    service.ok("upload", "--wait", path)
+
+
+def test_a_pooler_of_transactions_is_named(server, new_app, new_pooler, tmp_path):
+    port = new_pooler("transaction")
+    service = new_app(f"host=127.0.0.1 port={port} user=app sslmode=disable"
+                      f" passfile={password_file(tmp_path)}", wait=False)
+    service.process.wait(60)
+    assert service.process.returncode == 1
+    assert "pool" in service.only_error(), service.log_text()
