@@ -13,7 +13,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_LAST_MS 5000
@@ -116,7 +115,6 @@ static void lose(struct database *database, const struct db_error *err)
     if (database->stopped)
         return;
     log_once(database, &err->error);
-    sd_notify(0, "STATUS=The database is away.");
     close_both(database);
     if (batch_gives_up(supervisor)) {
         supervisor_end(supervisor, EXIT_FAILED, "the database cannot be used");
@@ -178,7 +176,6 @@ static void be_open(struct database *database)
     database->backoff_ms = 0;
     database->supervisor->recovered = true;
     log_line(LOG_LEVEL_INFO, 0, "database=ready");
-    sd_notify(0, "STATUS=The database is ready.");
     supervisor_database_open(database->supervisor);
     recovery_database_open(database->recovery);
 }

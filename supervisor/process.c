@@ -42,8 +42,21 @@ static char *program_path(void)
     return mem_format("%.*s/uploader-worker", (int)(slash - self), self);
 }
 
-/* libpq's variables are resolved here and travel with the job: a password in the environment
- * would be seen in /proc. */
+/* Beginnings of what is not a worker's: libpq's variables are resolved here and travel with the
+ * job, for a password in the environment would be seen in /proc; the others are between the service
+ * manager and the supervisor. */
+static const char *const withheld[] = {
+    "PG", "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_", "CREDENTIALS_DIRECTORY=",
+};
+
+static bool is_withheld(const char *variable)
+{
+    for (size_t i = 0; i < COUNT_OF(withheld); i++)
+        if (strncmp(variable, withheld[i], strlen(withheld[i])) == 0)
+            return true;
+    return false;
+}
+
 static char **clean_environment(void)
 {
     size_t count = 0;
@@ -53,7 +66,7 @@ static char **clean_environment(void)
         count++;
     char **copy = mem_new(count + 1, sizeof *copy);
     for (size_t i = 0; i < count; i++)
-        if (strncmp(environ[i], "PG", 2) != 0 && strncmp(environ[i], "NOTIFY_SOCKET=", 14) != 0)
+        if (!is_withheld(environ[i]))
             copy[used++] = environ[i];
     return copy;
 }

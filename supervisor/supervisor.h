@@ -17,6 +17,7 @@ struct proving;
 struct requests;
 struct shutdown;
 struct spools;
+struct systemd;
 struct uploads;
 
 #define SUPERVISOR_SIGNALS 3
@@ -33,6 +34,7 @@ struct supervisor {
     struct requests *requests;
     struct control *control;
     struct shutdown *shutdown;
+    struct systemd *systemd;
     struct forget *forgets;   /* under way */
     struct proving *provings; /* under way */
     struct batch *batch;      /* NULL: it is the service, which has: */
