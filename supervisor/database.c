@@ -397,6 +397,7 @@ struct database *database_new(struct supervisor *supervisor)
     database->supervisor = supervisor;
     database->settings = (struct db_settings){
         .conninfo = supervisor->conf.conninfo,
+        .password = supervisor->conf.password,
         .schema = supervisor->conf.schema,
     };
     database->recovery = recovery_new(supervisor, on_all_recovered, database);
@@ -404,6 +405,11 @@ struct database *database_new(struct supervisor *supervisor)
     database->watch = timer_new(database);
     dial(database);
     return database;
+}
+
+void database_password_changed(struct database *database)
+{
+    database->settings.password = database->supervisor->conf.password;
 }
 
 void database_stop(struct database *database)
@@ -449,7 +455,7 @@ const struct error *database_trouble(const struct database *database)
 
 char *database_conninfo(struct database *database)
 {
-    return database->reads ? db_conn_conninfo(database->reads) : NULL;
+    return database->reads ? db_conn_conninfo(database->reads, database->settings.password) : NULL;
 }
 
 bool database_will_resume(const struct database *database, int64_t id)

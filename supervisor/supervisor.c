@@ -249,6 +249,7 @@ static void take_over(struct supervisor *supervisor, struct conf *conf)
     warn_of_spools(conf, &supervisor->conf);
     conf_fini(&supervisor->conf);
     supervisor->conf = *conf;
+    database_password_changed(supervisor->database);
     log_set_level(conf->log_level);
     log_line(LOG_LEVEL_INFO, 0, "the configuration was read again");
     uploads_schedule(supervisor->uploads);

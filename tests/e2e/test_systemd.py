@@ -7,9 +7,10 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 
 import pytest
-from harness import BUILD, check_exact, records_of, wait_until
+from harness import BUILD, Cluster, check_exact, records_of, wait_until
 
 # Gives descriptor 3 the listening socket, as systemd does, and becomes the program.
 ACTIVATE = """
@@ -240,3 +241,95 @@ def test_workers_get_none_of_it(new_service, manager):
                                        for fd in os.listdir(f"/proc/{worker}/fd")]
     service.ok("kill", path)
     assert check_exact(service, tracker) == "KILLED"
+
+
+# ---- the password ----
+
+SECRET = "s3cr3t & 'quoted' \\ one"
+
+
+@pytest.fixture
+def guarded():
+    """A server that asks for passwords; its database and role are `loader`."""
+    cluster = Cluster()
+    with cluster.connect() as sql:
+        sql.run("SET password_encryption = 'scram-sha-256'")
+        sql.run("CREATE ROLE loader LOGIN PASSWORD %s", SECRET)
+        sql.run("CREATE DATABASE loader OWNER loader")
+    rules = Path(cluster.folder, "data/pg_hba.conf")
+    rules.write_text("local all postgres trust\nlocal all all scram-sha-256\n")
+    with cluster.connect() as sql:
+        sql.run("SELECT pg_reload_conf()")
+    yield cluster
+    cluster.remove()
+
+
+def loader(new_service, guarded, **options):
+    service = new_service(cluster=guarded, database="loader", **options)
+    service.set(database={"conninfo": guarded.conninfo("loader", "loader")})
+    return service
+
+
+def upload_one(service, name):
+    path = service.people(name, count=100)
+    service.ok("upload", "--wait", path)
+
+
+def secret_file(folder, name, text, mode=0o600):
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def test_password_by_credential(new_service, guarded, tmp_path):
+    service = loader(new_service, guarded)
+    # as systemd leaves it, which libpq would refuse of its own password file
+    secret_file(tmp_path / "credentials", "uploader.password", SECRET + "\n", 0o440)
+    service.start(environment={"CREDENTIALS_DIRECTORY": str(tmp_path / "credentials")})
+    upload_one(service, "people.csv")
+    assert SECRET not in service.log_text() and "s3cr3t" not in service.log_text()
+
+
+def test_no_credential_of_this_name(new_service, tmp_path):
+    service = new_service().start(environment={"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    upload_one(service, "people.csv")
+
+
+def test_password_by_file_which_changes(new_service, guarded, tmp_path):
+    service = loader(new_service, guarded)
+    path = secret_file(tmp_path, "password", SECRET)
+    service.set(database={"password_file": path, "conninfo": guarded.conninfo("loader", "loader")
+                          + " password=wrong"})
+    service.start()
+    upload_one(service, "1.csv")
+    with guarded.connect() as sql:  # what is connected stays so
+        sql.run("ALTER ROLE loader PASSWORD 'another'")
+    path.write_text("another\r\nfurther lines are not meant\n")
+    service.reload()
+    upload_one(service, "2.csv")
+    with guarded.connect() as sql:
+        sql.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'loader'")
+    wait_until(lambda: service.ok("ping", "--json").json["database"] == "ready", "the database")
+    upload_one(service, "3.csv")
+    assert not re.search("s3cr3t|another", service.log_text())
+
+
+@pytest.mark.parametrize("text, mode, message", [
+    (None, 0, "No such file or directory; write the file"),
+    ("\nsecret\n", 0o600, "its first line is empty; write the password on it"),
+    ("", 0o600, "its first line is empty"),
+    ("sec\0ret\n", 0o600, "there is a NUL byte in it"),
+    ("secret\n" * 1000, 0o600, "it is too long; write the password alone"),
+    ("secret\n", 0o604, "others may use the file; forbid it (with chmod o=)"),
+], ids=["missing", "empty line", "empty", "NUL", "long", "mode"])
+def test_password_file_that_cannot_be_taken(new_service, tmp_path, text, mode, message):
+    service = new_service()
+    service.set(database={"password_file": tmp_path / "password"})
+    if text is not None:
+        secret_file(tmp_path, "password", text, mode)
+    service.start(wait=False)
+    assert service.process.wait(60) == 2
+    log = service.log_text()
+    assert message in log and ":3: database.password_file: " in log and "secret" not in log
