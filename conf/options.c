@@ -22,9 +22,8 @@ const struct option options[] = {
      .unsaid = "what libpq's environment, service file and password file say",
      .help = "Connection string or URI of libpq. Further lines are added with a blank between, "
              "those of a URI without one. A password is better kept in password_file."},
-    {SECTION_DATABASE, "password_file", OPTION_PATH, NULL, .max = 4000, IN_CONF(password_file),
+    {SECTION_DATABASE, "password_file", OPTION_PATH, "", .max = 4000, IN_CONF(password_file),
      .unsaid = "systemd's credential " CONF_CREDENTIAL ", where there is one",
-     .example = "/etc/uploader/password",
      .help = "File whose first line is the password; others must not be able to read it. It takes "
              "the place of one in conninfo, and is read again with the configuration."},
     {SECTION_DATABASE, "schema", OPTION_SCHEMA, "uploader", .max = 63, IN_CONF(schema),

@@ -255,6 +255,7 @@ static const struct {
     {"database", "conninfo", "\n  host=x\n  port=1", "host=x port=1"},
     {"database", "conninfo", "postgresql://a,\n  b/c?x=y", "postgresql://a,b/c?x=y"},
     {"database", "conninfo", "postgres://a\n  /b", "postgres://a/b"},
+    {"database", "password_file", "", "NULL"},
     {"database", "schema", "a", "a"},
     {"database", "schema", "_up2$date", "_up2$date"},
     {"database", "schema", "größe", "größe"},
@@ -410,6 +411,7 @@ static const struct {
     "dbname=sales"
     {"database", "conninfo", "\"host=x\"", QUOTED},
     {"database", "conninfo", "'host=x'", QUOTED},
+    {"database", "password_file", "secret", "\"secret\" is not an absolute path" NOT_ABSOLUTE},
     {"database", "schema", "", "there is no value" NOT_SCHEMA},
     {"database", "schema", "Up", "\"Up\" is not a name of a schema" NOT_SCHEMA},
     {"database", "schema", "1a", "\"1a\" is not a name of a schema" NOT_SCHEMA},
