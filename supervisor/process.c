@@ -29,7 +29,8 @@ struct worker {
     bool exited, stream_ended, said_end;
 };
 
-/* The program beside this one: an installation and a build folder both have it there. */
+/* The program beside this one, as in a build folder; where there is none, the one that make install
+ * has put in libexec: from this one's folder on, so that an installation can be moved. */
 static char *program_path(void)
 {
     char self[PATH_MAX];
@@ -38,8 +39,12 @@ static char *program_path(void)
     if (n <= 0)
         return mem_dup("uploader-worker");
     self[n] = '\0';
-    char *slash = strrchr(self, '/');
-    return mem_format("%.*s/uploader-worker", (int)(slash - self), self);
+    int folder = (int)(strrchr(self, '/') - self);
+    char *beside = mem_format("%.*s/uploader-worker", folder, self);
+    char *installed = mem_format("%.*s/../libexec/uploader/uploader-worker", folder, self);
+    bool is_beside = access(beside, X_OK) == 0 || access(installed, X_OK) != 0;
+    free(is_beside ? installed : beside);
+    return is_beside ? beside : installed;
 }
 
 /* Beginnings of what is not a worker's: libpq's variables are resolved here and travel with the
