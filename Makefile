@@ -3,7 +3,7 @@
 #   make            the three programs, in build/; installs what is missing
 #   make demo       from nothing to the main job, shown on a real file
 #   make test       everything to the tests passed      make test T=name   only those
-#   make check      seconds, no server: unit tests, format, arrows, banned calls, documents
+#   make check      seconds, no server: unit tests, format, arrows, banned calls, units, documents
 #   make help       all targets
 
 BUILD ?= build
@@ -142,6 +142,16 @@ shell: packages-build packages-server
 	@$(MAKE) --no-print-directory programs
 	@scripts/shell $(BUILD)
 
+# ---- installing ----
+
+# DESTDIR, prefix, sysconfdir and others: scripts/install says which, and what goes where.
+.PHONY: install uninstall
+export DESTDIR prefix sysconfdir bindir sbindir libexecdir unitdir sysusersdir tmpfilesdir mandir docdir
+install: programs
+	@scripts/install put $(BUILD)
+uninstall:
+	@scripts/install remove $(BUILD)
+
 # ---- looking after the code ----
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -172,6 +182,7 @@ check: packages-build packages-check
 	@scripts/check-format
 	@scripts/check-arrows
 	@scripts/check-banned
+	@scripts/check-units $(BUILD)
 	@echo "make check: all well"
 
 # Those of db/ need a server: make test runs them.
@@ -236,6 +247,7 @@ help:
 	@echo "make          the programs, in build/          make clean    removes build/"
 	@echo "make demo     the main job, shown               make shell    a private server to play with"
 	@echo "make test     all tests (T=name: only those)    make asan     the same under ASan and UBSan"
+	@echo "make install  the service (prefix=/usr/local, DESTDIR=)     make uninstall"
 	@echo "make check    seconds, no server                make lint     analyze, clang-tidy, cppcheck"
 	@echo "make analyze  gcc's -fanalyzer                  make valgrind supervisor and workers in memcheck"
 	@echo "make docs     prints the generated documents    make indent   clang-format"

@@ -7,12 +7,14 @@
 #include "conf/blocks.h"
 #include "conf/columns.h"
 #include "conf/parser.h"
+#include "conf/password.h"
 #include "conf/read.h"
 #include "conf/report.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- files ---- */
 
@@ -140,6 +142,25 @@ static void check_database(const struct block *block, const struct conf *conf,
         report_add(report, &place, &err);
 }
 
+/* A credential that is not there was not given. */
+static void read_password(const struct block *block, struct conf *conf, const char *file,
+                          struct report *report)
+{
+    struct place place = block_place(block, "password_file");
+    char *credential = conf->password_file ? NULL : password_credential();
+    const char *path = conf->password_file;
+    struct error err;
+
+    if (credential && access(credential, F_OK) == 0)
+        path = credential;
+    if (!place.file)
+        place.file = file ? file : "defaults";
+    if (path && !block_is_refused(block, "password_file") &&
+        password_read(path, &conf->password, &err) < 0)
+        report_add(report, &place, &err);
+    free(credential);
+}
+
 static void check_folders(const struct block *block, const struct conf *conf, struct report *report)
 {
     struct place place = block_place(block, "allow");
@@ -198,6 +219,7 @@ static void finish(const struct blocks *blocks, conf_check_conninfo *check, cons
             finish_spool(conf, block, block_object(blocks, block), report);
         } else if (block->section == SECTION_DATABASE) {
             check_database(block, conf, check, file, report);
+            read_password(block, conf, file, report);
         } else if (block->section == SECTION_FILES) {
             check_folders(block, conf, report);
         } else if (block->section == SECTION_ACCESS) {
@@ -248,6 +270,8 @@ static void free_list(char **list, size_t count)
 void conf_fini(struct conf *conf)
 {
     free(conf->conninfo);
+    free(conf->password_file);
+    free(conf->password);
     free(conf->schema);
     free(conf->socket);
     free(conf->name);

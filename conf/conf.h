@@ -16,6 +16,7 @@
 
 #define CONF_DEFAULT_SOCKET "/run/uploader/control.sock"
 #define CONF_DEFAULT_GROUP "uploader"
+#define CONF_CREDENTIAL "uploader.password" /* of systemd */
 
 /* The name of a Unix socket ends at 107 bytes; so much is left for what is put behind it (.batch, a
  * temporary name). */
@@ -70,6 +71,8 @@ const char *right_name(enum right right);
 struct conf {
     /* [database] */
     char *conninfo; /* may hold a password: never logged */
+    char *password_file;
+    char *password; /* its first line, or the credential's; NULL: none. Never logged */
     char *schema;
     /* [supervisor] */
     char *socket;

@@ -21,7 +21,11 @@ const struct option options[] = {
     {SECTION_DATABASE, "conninfo", OPTION_CONNINFO, "", IN_CONF(conninfo),
      .unsaid = "what libpq's environment, service file and password file say",
      .help = "Connection string or URI of libpq. Further lines are added with a blank between, "
-             "those of a URI without one. A password is better kept in the password file."},
+             "those of a URI without one. A password is better kept in password_file."},
+    {SECTION_DATABASE, "password_file", OPTION_PATH, "", .max = 4000, IN_CONF(password_file),
+     .unsaid = "systemd's credential " CONF_CREDENTIAL ", where there is one",
+     .help = "File whose first line is the password; others must not be able to read it. It takes "
+             "the place of one in conninfo, and is read again with the configuration."},
     {SECTION_DATABASE, "schema", OPTION_SCHEMA, "uploader", .max = 63, IN_CONF(schema),
      .help = "Schema of the service's tables, created when it is missing."},
 

@@ -36,7 +36,7 @@ enum option_type {
     OPTION_TEXT,       /* char *, NULL when empty */
     OPTION_CONNINFO,   /* char *, never NULL */
     OPTION_SCHEMA,     /* char * */
-    OPTION_PATH,       /* char * */
+    OPTION_PATH,       /* char *, NULL when empty, which may be where that is the default */
     OPTION_PROFILE,    /* char *: the name of a profile */
     OPTION_NUMBER,     /* int64_t */
     OPTION_SIZE,       /* int64_t, bytes */

@@ -180,9 +180,14 @@ static int store_profile(struct storing *s)
 
 static int store_path(struct storing *s)
 {
+    const char *fallback = s->option->fallback;
     char *path;
     int rc;
 
+    if (s->text[0] == '\0' && fallback && fallback[0] == '\0') {
+        put_text(s, NULL);
+        return 0;
+    }
     if (s->text[0] == '\0')
         return refuse_text(s, "");
     if (strlen(s->text) > (size_t)s->option->max)

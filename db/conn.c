@@ -219,6 +219,8 @@ struct db_conn *db_conn_new(uv_loop_t *loop, const struct db_settings *settings,
     conn->events = *events;
     conn->arg = arg;
     conn->schema = quoted(settings->schema);
+    conn->password = settings->password ? mem_dup(settings->password) : NULL;
+    conn->settings.password = conn->password; /* it may change before this connects */
     conn->end = &conn->first;
     uv_timer_init(loop, &conn->later);
     conn->later.data = conn;
@@ -232,6 +234,7 @@ static void on_closed(uv_handle_t *handle)
 
     free(conn->copying.data);
     free(conn->schema);
+    free(conn->password);
     free(conn);
 }
 
@@ -265,9 +268,9 @@ int db_conn_backend_pid(const struct db_conn *conn)
     return db_conn_ready(conn) ? PQbackendPID(conn->pg) : 0;
 }
 
-char *db_conn_conninfo(const struct db_conn *conn)
+char *db_conn_conninfo(const struct db_conn *conn, const char *password)
 {
-    return db_conn_ready(conn) ? conninfo_print(conn->pg) : NULL;
+    return db_conn_ready(conn) ? conninfo_print(conn->pg, password) : NULL;
 }
 
 const char *db_conn_schema(const struct db_conn *conn)

@@ -26,6 +26,7 @@ struct db_events {
  * connections. */
 struct db_settings {
     const char *conninfo; /* as configured, or resolved; may be empty: libpq's environment counts */
+    const char *password; /* in place of the conninfo's; NULL: that, if any. Is copied */
     const char *schema;
     const char *application_name;
 };
@@ -54,8 +55,9 @@ size_t db_conn_pending(const struct db_conn *conn);
 int db_conn_backend_pid(const struct db_conn *conn);
 
 /* The connection's parameters as one conninfo, service file and environment resolved and the
- * password in it, for a worker. The caller frees, and logs it never. NULL when not connected. */
-char *db_conn_conninfo(const struct db_conn *conn);
+ * password in it (this one; NULL: that which it has connected with), for a worker. The caller
+ * frees, and logs it never. NULL when not connected. */
+char *db_conn_conninfo(const struct db_conn *conn, const char *password);
 
 /* Does a server accept connections (PQping)? One that is absent, starting or shutting down does
  * not. Blocking: for the thread pool. */

@@ -260,11 +260,9 @@ PGconn *conninfo_start(const struct conninfo *info, const struct db_settings *se
     const struct {
         const char *keyword, *value;
     } pairs[] = {
-        {"dbname", settings->conninfo},
-        {"host", host->name},
-        {"hostaddr", address},
-        {"port", host->port},
-        {"application_name", settings->application_name},
+        {"dbname", settings->conninfo}, {"password", settings->password},
+        {"host", host->name},           {"hostaddr", address},
+        {"port", host->port},           {"application_name", settings->application_name},
         {"client_encoding", "UTF8"},
     };
     const char *keywords[COUNT_OF(pairs) + CONNINFO_ADDED_MAX + 1] = {NULL};
@@ -307,16 +305,17 @@ static void print_pair(FILE *out, const char *keyword, const char *value)
     fputs("' ", out);
 }
 
-char *conninfo_print(PGconn *pg)
+char *conninfo_print(PGconn *pg, const char *password)
 {
     PQconninfoOption *options = PQconninfo(pg);
-    const char *password = PQpass(pg);
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
 
     if (!options || !out)
         mem_none("a conninfo");
+    if (!password)
+        password = PQpass(pg);
     for (const PQconninfoOption *o = options; o->keyword; o++)
         if (o->val && o->val[0] && !is_settled(o->keyword))
             print_pair(out, o->keyword, o->val);

@@ -43,7 +43,8 @@ bool conninfo_is_local(const char *host);
 PGconn *conninfo_start(const struct conninfo *info, const struct db_settings *settings,
                        const struct db_host *host, const char *address);
 
-/* The parameters of a connection that is made, resolved, the password in it. The caller frees. */
-char *conninfo_print(PGconn *pg);
+/* The parameters of a connection that is made, resolved, the password in it (NULL: that which it
+ * has). The caller frees. */
+char *conninfo_print(PGconn *pg, const char *password);
 
 #endif

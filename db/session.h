@@ -40,7 +40,8 @@ struct db_conn {
     struct db_settings settings;
     struct db_events events;
     void *arg;
-    char *schema; /* quoted */
+    char *schema;   /* quoted */
+    char *password; /* the settings'; NULL: none */
     struct dial *dial;
     PGconn *pg;       /* NULL while connecting, and again when lost */
     uv_poll_t *poll;  /* on the socket of `pg`; NULL when that is closed */

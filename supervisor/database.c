@@ -13,7 +13,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_LAST_MS 5000
@@ -116,7 +115,6 @@ static void lose(struct database *database, const struct db_error *err)
     if (database->stopped)
         return;
     log_once(database, &err->error);
-    sd_notify(0, "STATUS=The database is away.");
     close_both(database);
     if (batch_gives_up(supervisor)) {
         supervisor_end(supervisor, EXIT_FAILED, "the database cannot be used");
@@ -178,7 +176,6 @@ static void be_open(struct database *database)
     database->backoff_ms = 0;
     database->supervisor->recovered = true;
     log_line(LOG_LEVEL_INFO, 0, "database=ready");
-    sd_notify(0, "STATUS=The database is ready.");
     supervisor_database_open(database->supervisor);
     recovery_database_open(database->recovery);
 }
@@ -402,6 +399,7 @@ struct database *database_new(struct supervisor *supervisor)
     database->supervisor = supervisor;
     database->settings = (struct db_settings){
         .conninfo = supervisor->conf.conninfo,
+        .password = supervisor->conf.password,
         .schema = supervisor->conf.schema,
     };
     database->recovery = recovery_new(supervisor, on_all_recovered, database);
@@ -409,6 +407,11 @@ struct database *database_new(struct supervisor *supervisor)
     database->watch = timer_new(database);
     dial(database);
     return database;
+}
+
+void database_password_changed(struct database *database)
+{
+    database->settings.password = database->supervisor->conf.password;
 }
 
 void database_stop(struct database *database)
@@ -454,7 +457,7 @@ const struct error *database_trouble(const struct database *database)
 
 char *database_conninfo(struct database *database)
 {
-    return database->reads ? db_conn_conninfo(database->reads) : NULL;
+    return database->reads ? db_conn_conninfo(database->reads, database->settings.password) : NULL;
 }
 
 bool database_will_resume(const struct database *database, int64_t id)

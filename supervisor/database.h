@@ -17,6 +17,9 @@ struct supervisor;
 /* Starts to connect. Never NULL. */
 struct database *database_new(struct supervisor *supervisor);
 
+/* The configuration has another password: for what connects from now on, workers included. */
+void database_password_changed(struct database *database);
+
 /* Closes the connections, and stops trying. */
 void database_stop(struct database *database);
 

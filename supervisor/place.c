@@ -142,13 +142,15 @@ static void let_go(struct place *place)
     *place = (struct place){.lock_fd = -1, .listen_fd = -1};
 }
 
-int place_take(struct place *place, const char *socket_path, const char *start, struct error *err)
+int place_take(struct place *place, const char *socket_path, int given_fd, const char *start,
+               struct error *err)
 {
     *place = (struct place){
         .socket_path = mem_dup(socket_path),
         .lock_path = mem_format("%s.lock", socket_path),
         .lock_fd = -1,
-        .listen_fd = -1,
+        .listen_fd = given_fd,
+        .given = given_fd >= 0,
     };
     int rc = check_length(socket_path, err);
     if (rc == 0)
@@ -159,7 +161,7 @@ int place_take(struct place *place, const char *socket_path, const char *start, 
         read_lives(place);
         rc = write_lives(place, start, err);
     }
-    if (rc == 0)
+    if (rc == 0 && !place->given)
         rc = bind_socket(place, err);
     if (rc < 0)
         let_go(place);
@@ -176,6 +178,7 @@ bool place_was_ours(const struct place *place, const char *start)
 
 void place_leave(struct place *place)
 {
-    unlink(place->socket_path);
+    if (!place->given)
+        unlink(place->socket_path);
     let_go(place);
 }

@@ -29,7 +29,8 @@ struct worker {
     bool exited, stream_ended, said_end;
 };
 
-/* The program beside this one: an installation and a build folder both have it there. */
+/* The program beside this one, as in a build folder; where there is none, the one that make install
+ * has put in libexec: from this one's folder on, so that an installation can be moved. */
 static char *program_path(void)
 {
     char self[PATH_MAX];
@@ -38,12 +39,29 @@ static char *program_path(void)
     if (n <= 0)
         return mem_dup("uploader-worker");
     self[n] = '\0';
-    char *slash = strrchr(self, '/');
-    return mem_format("%.*s/uploader-worker", (int)(slash - self), self);
+    int folder = (int)(strrchr(self, '/') - self);
+    char *beside = mem_format("%.*s/uploader-worker", folder, self);
+    char *installed = mem_format("%.*s/../libexec/uploader/uploader-worker", folder, self);
+    bool is_beside = access(beside, X_OK) == 0 || access(installed, X_OK) != 0;
+    free(is_beside ? installed : beside);
+    return is_beside ? beside : installed;
 }
 
-/* libpq's variables are resolved here and travel with the job: a password in the environment
- * would be seen in /proc. */
+/* Beginnings of what is not a worker's: libpq's variables are resolved here and travel with the
+ * job, for a password in the environment would be seen in /proc; the others are between the service
+ * manager and the supervisor. */
+static const char *const withheld[] = {
+    "PG", "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_", "CREDENTIALS_DIRECTORY=",
+};
+
+static bool is_withheld(const char *variable)
+{
+    for (size_t i = 0; i < COUNT_OF(withheld); i++)
+        if (strncmp(variable, withheld[i], strlen(withheld[i])) == 0)
+            return true;
+    return false;
+}
+
 static char **clean_environment(void)
 {
     size_t count = 0;
@@ -53,7 +71,7 @@ static char **clean_environment(void)
         count++;
     char **copy = mem_new(count + 1, sizeof *copy);
     for (size_t i = 0; i < count; i++)
-        if (strncmp(environ[i], "PG", 2) != 0 && strncmp(environ[i], "NOTIFY_SOCKET=", 14) != 0)
+        if (!is_withheld(environ[i]))
             copy[used++] = environ[i];
     return copy;
 }

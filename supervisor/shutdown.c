@@ -24,6 +24,9 @@
  * is closed. */
 #define THREADS_MS 2000
 
+/* For what follows that. */
+#define LAST_MS 1000
+
 /* Of the queue, interrupted by one statement. */
 #define BLOCK 1000
 
@@ -159,13 +162,22 @@ void shutdown_look(struct shutdown *shutdown)
         uv_timer_start(shutdown->timer, on_look, 0, 0);
 }
 
+static uint64_t until_closed_ms(const struct conf *conf)
+{
+    return (uint64_t)conf->stop_timeout_ms + MARGIN_MS;
+}
+
+uint64_t shutdown_longest_ms(const struct conf *conf)
+{
+    return until_closed_ms(conf) + THREADS_MS + LAST_MS;
+}
+
 void shutdown_begin(struct shutdown *shutdown)
 {
     struct supervisor *supervisor = shutdown->supervisor;
 
     shutdown->begun = true;
-    shutdown->end_by_ms =
-        uv_now(supervisor->loop) + (uint64_t)supervisor->conf.stop_timeout_ms + MARGIN_MS;
+    shutdown->end_by_ms = uv_now(supervisor->loop) + until_closed_ms(&supervisor->conf);
     uploads_shutdown(supervisor->uploads, true);
     interrupt_queued(shutdown);
     shutdown_look(shutdown);

@@ -5,10 +5,16 @@
 #ifndef SUPERVISOR_SHUTDOWN_H
 #define SUPERVISOR_SHUTDOWN_H
 
+#include <stdint.h>
+
+struct conf;
 struct shutdown;
 struct supervisor;
 
 struct shutdown *shutdown_new(struct supervisor *supervisor);
+
+/* How long it takes from its beginning to the end of the process, at most. */
+uint64_t shutdown_longest_ms(const struct conf *conf);
 
 /* Begins it; once. */
 void shutdown_begin(struct shutdown *shutdown);

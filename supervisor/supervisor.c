@@ -12,6 +12,7 @@
 #include "supervisor/requests.h"
 #include "supervisor/shutdown.h"
 #include "supervisor/spool.h"
+#include "supervisor/systemd.h"
 #include "supervisor/uploads.h"
 
 #include <inttypes.h>
@@ -21,7 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 /* ---- beginning ---- */
@@ -72,8 +72,13 @@ static void watch_signals(struct supervisor *supervisor)
 static int take_place(struct supervisor *supervisor, const char *socket_path, bool batch,
                       struct error *err)
 {
+    int given_fd = -1;
+    int rc = batch ? 0 : systemd_take_socket(socket_path, &given_fd, err);
+
+    if (rc < 0)
+        return rc;
     supervisor->place = NEW(struct place);
-    int rc = place_take(supervisor->place, socket_path, supervisor->start, err);
+    rc = place_take(supervisor->place, socket_path, given_fd, supervisor->start, err);
 
     if (rc == -(int)ERR_ANOTHER_SUPERVISOR && batch)
         error_hint(err, "A batch run is still under way, and ends by itself; begin the next when "
@@ -91,6 +96,7 @@ static int start_parts(struct supervisor *supervisor, struct error *err)
 
     supervisor->away_since_ms = uv_now(supervisor->loop);
     supervisor->shutdown = shutdown_new(supervisor);
+    supervisor->systemd = systemd_new(supervisor);
     supervisor->uploads = uploads_new(supervisor);
     supervisor->requests = requests_new(supervisor);
     supervisor->place->listen_fd = -1;
@@ -117,7 +123,7 @@ int supervisor_start(struct supervisor *supervisor, bool batch, bool include_sto
     if (rc == 0) {
         log_line(LOG_LEVEL_INFO, 0, "started version=%s name=\"%s\" socket=%s", UPLOADER_VERSION,
                  supervisor->name, socket_path);
-        sd_notify(0, "READY=1");
+        systemd_ready(supervisor->systemd);
         if (batch)
             supervisor->batch = batch_new(supervisor, include_stopped);
         else
@@ -164,9 +170,9 @@ void supervisor_end(struct supervisor *supervisor, int exit_code, const char *wh
         return;
     log_line(LOG_LEVEL_INFO, 0, "ending why=\"%s\" running=%zu queued=%zu", why,
              uploads_running(supervisor->uploads), uploads_queued(supervisor->uploads));
-    sd_notify(0, "STOPPING=1");
     supervisor->ending = true;
     supervisor->exit_code = exit_code;
+    systemd_stopping(supervisor->systemd, shutdown_longest_ms(&supervisor->conf));
     batch_stop(supervisor->batch);
     control_stop_listening(supervisor->control);
     shutdown_begin(supervisor->shutdown);
@@ -244,6 +250,7 @@ static void take_over(struct supervisor *supervisor, struct conf *conf)
     warn_of_spools(conf, &supervisor->conf);
     conf_fini(&supervisor->conf);
     supervisor->conf = *conf;
+    database_password_changed(supervisor->database);
     log_set_level(conf->log_level);
     log_line(LOG_LEVEL_INFO, 0, "the configuration was read again");
     uploads_schedule(supervisor->uploads);
@@ -258,7 +265,7 @@ void supervisor_reload(struct supervisor *supervisor)
 
     if (!errors)
         mem_none("a text");
-    sd_notify(0, "RELOADING=1");
+    systemd_reloading(supervisor->systemd);
     int rc = conf_load(&conf, supervisor->conf_path, db_conninfo_check, errors);
     fclose(errors);
     log_lines(text, rc < 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING);
@@ -268,7 +275,7 @@ void supervisor_reload(struct supervisor *supervisor)
         take_over(supervisor, &conf);
     }
     free(text);
-    sd_notify(0, "READY=1");
+    systemd_ready(supervisor->systemd);
 }
 
 void supervisor_fini(struct supervisor *supervisor)
@@ -282,6 +289,7 @@ void supervisor_fini(struct supervisor *supervisor)
     uploads_free(supervisor->uploads);
     database_free(supervisor->database);
     shutdown_free(supervisor->shutdown);
+    systemd_free(supervisor->systemd);
     if (supervisor->place)
         place_leave(supervisor->place);
     free(supervisor->place);

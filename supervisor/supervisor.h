@@ -18,6 +18,7 @@ struct proving;
 struct requests;
 struct shutdown;
 struct spools;
+struct systemd;
 struct uploads;
 
 #define SUPERVISOR_SIGNALS 3
@@ -34,6 +35,7 @@ struct supervisor {
     struct requests *requests;
     struct control *control;
     struct shutdown *shutdown;
+    struct systemd *systemd;
     struct forget *forgets;   /* under way */
     struct proving *provings; /* under way */
     struct batch *batch;      /* NULL: it is the service, which has: */

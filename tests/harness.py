@@ -210,7 +210,7 @@ class Service:
 
     # ---- life ----
 
-    def start(self, wait=True, environment=None, arguments=(), log=None):
+    def start(self, wait=True, environment=None, arguments=(), log=None, pass_fds=()):
         """`log`: a path or descriptor to write it to, instead of the file that log_text() reads."""
         with open(self.log if log is None else log, "ab") as log:
             self.process = subprocess.Popen(
@@ -219,6 +219,7 @@ class Service:
                 stdout=subprocess.PIPE if arguments else log,
                 stderr=log,
                 env=dict(os.environ, **(environment or {})),
+                pass_fds=pass_fds,
             )
         if wait:
             self.wait_ready()

@@ -205,7 +205,7 @@ static char *conf_text(const struct conf *conf)
 }
 
 #define DEFAULTS_WITH(allow)                                                                       \
-    "conninfo=\nschema=uploader\nsocket=/run/uploader/"                                            \
+    "conninfo=\npassword_file=NULL\nschema=uploader\nsocket=/run/uploader/"                        \
     "control.sock\nname=NULL\nmax_workers=4\nmax_queued=100000\n"                                  \
     "stop_timeout=30000\nresume=true\nretry_limit=5\nlog_level=6\nallow=" allow                    \
     "\nread=\noperate=@"                                                                           \
@@ -255,6 +255,7 @@ static const struct {
     {"database", "conninfo", "\n  host=x\n  port=1", "host=x port=1"},
     {"database", "conninfo", "postgresql://a,\n  b/c?x=y", "postgresql://a,b/c?x=y"},
     {"database", "conninfo", "postgres://a\n  /b", "postgres://a/b"},
+    {"database", "password_file", "", "NULL"},
     {"database", "schema", "a", "a"},
     {"database", "schema", "_up2$date", "_up2$date"},
     {"database", "schema", "größe", "größe"},
@@ -410,6 +411,7 @@ static const struct {
     "dbname=sales"
     {"database", "conninfo", "\"host=x\"", QUOTED},
     {"database", "conninfo", "'host=x'", QUOTED},
+    {"database", "password_file", "secret", "\"secret\" is not an absolute path" NOT_ABSOLUTE},
     {"database", "schema", "", "there is no value" NOT_SCHEMA},
     {"database", "schema", "Up", "\"Up\" is not a name of a schema" NOT_SCHEMA},
     {"database", "schema", "1a", "\"1a\" is not a name of a schema" NOT_SCHEMA},
@@ -751,14 +753,15 @@ static void test_harmless(void **state)
     (void)state;
     write_text(MAIN, "\xEF\xBB\xBF# bom\r\n[upload]\r\n\r\nlanes=3\r\n\t; indented\r\n"
                      "max_record\t=  2K  \r\n[database]\nconninfo=a='b;c'#d:e=f\nschema=   s");
-    expect_conf(MAIN,
-                "conninfo=a='b;c'#d:e=f\nschema=s\nsocket=/run/uploader/control.sock\n"
-                "name=NULL\nmax_workers=4\nmax_queued=100000\nstop_timeout=30000\nresume="
-                "true\nretry_limit=5\n"
-                "log_level=6\nallow=\nread=\noperate=@uploader\nadmin=\nchunk_bytes=8388608\nlanes="
-                "3\nreject_limit=1000\n"
-                "max_record=2048\nduplicates=0\nprofile contacts\ncolumns=name|email\nheader=true\n"
-                "surplus_columns=false\ndelimiter=,\nquote=\"\nreject_limit=1000\nmax_workers=0\n");
+    expect_conf(
+        MAIN,
+        "conninfo=a='b;c'#d:e=f\npassword_file=NULL\nschema=s\nsocket=/run/uploader/control.sock\n"
+        "name=NULL\nmax_workers=4\nmax_queued=100000\nstop_timeout=30000\nresume="
+        "true\nretry_limit=5\n"
+        "log_level=6\nallow=\nread=\noperate=@uploader\nadmin=\nchunk_bytes=8388608\nlanes="
+        "3\nreject_limit=1000\n"
+        "max_record=2048\nduplicates=0\nprofile contacts\ncolumns=name|email\nheader=true\n"
+        "surplus_columns=false\ndelimiter=,\nquote=\"\nreject_limit=1000\nmax_workers=0\n");
 }
 
 /* Whatever is in a file: no crash, and nothing that the scan passes is read differently by inih. */
@@ -858,7 +861,7 @@ static void test_folder(void **state)
     write_text("conf.d/b.conf~", "garbage");
     expect_conf(
         MAIN,
-        "conninfo=\nschema=uploader\nsocket=/run/uploader/"
+        "conninfo=\npassword_file=NULL\nschema=uploader\nsocket=/run/uploader/"
         "control.sock\nname=NULL\nmax_workers=4\nmax_queued=100000\n"
         "stop_timeout=30000\nresume=true\nretry_limit=5\nlog_level=6\nallow=/c\n"
         "read=\noperate=@uploader\nadmin=\n"

@@ -56,7 +56,7 @@ static void party_open(struct party *party, struct world *world, const char *con
     party->conn = db_conn_new(&world->loop, &settings, &party_events, party);
     assert_false(party->ready || party->lost || db_conn_ready(party->conn));
     assert_int_equal(db_conn_backend_pid(party->conn), 0);
-    assert_null(db_conn_conninfo(party->conn));
+    assert_null(db_conn_conninfo(party->conn, NULL));
 }
 
 static void party_open_ready(struct party *party, struct world *world, const char *conninfo)
@@ -392,11 +392,11 @@ static void test_conninfo(void **state)
     struct party party, worker;
 
     party_open_ready(&party, world, conninfo);
-    char *printed = db_conn_conninfo(party.conn);
+    char *printed = db_conn_conninfo(party.conn, NULL);
     assert_non_null(strstr(printed, "password='it\\'s a \\\\ word'"));
     assert_null(strstr(printed, "application_name"));
     party_open_ready(&worker, world, printed);
-    char *again = db_conn_conninfo(worker.conn);
+    char *again = db_conn_conninfo(worker.conn, NULL);
     assert_string_equal(printed, again);
     assert_true(db_conn_backend_pid(worker.conn) != db_conn_backend_pid(party.conn));
     party_close(&worker);
@@ -417,7 +417,7 @@ static void test_settings(void **state)
     side_value(world, value, sizeof value, sql);
     assert_string_equal(value, world->name);
     assert_string_equal(db_conn_schema(world->conn), WORLD_QUOTED);
-    char *printed = db_conn_conninfo(world->conn);
+    char *printed = db_conn_conninfo(world->conn, NULL);
     assert_non_null(strstr(printed, "keepalives_idle='15'"));
     assert_non_null(strstr(printed, "target_session_attrs='read-write'"));
     free(printed);
