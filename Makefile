@@ -99,7 +99,7 @@ $(BUILD)/tests/nth $(BUILD)/tests/load: $(BUILD)/tests/%: tests/crash/%.c
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $<
 $(BUILD)/tests/heap.so: tests/crash/heap.c
 $(BUILD)/tests/badsector.so: tests/crash/badsector.c
-$(BUILD)/tests/openat2.so: tests/valgrind/openat2.c
+$(BUILD)/tests/openat2.so: tests/crash/openat2.c
 $(BUILD)/tests/%.so:
 	@mkdir -p $(@D)
 	@echo "  LD $@"
