@@ -152,6 +152,12 @@ install: programs
 uninstall:
 	@scripts/install remove $(BUILD)
 
+# The service under a real systemd, in a Debian of its own; as root.
+.PHONY: boot
+boot: packages-build packages-boot
+	@$(MAKE) --no-print-directory programs
+	@tests/systemd/run $(BUILD)
+
 # ---- looking after the code ----
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -248,6 +254,7 @@ help:
 	@echo "make demo     the main job, shown               make shell    a private server to play with"
 	@echo "make test     all tests (T=name: only those)    make asan     the same under ASan and UBSan"
 	@echo "make install  the service (prefix=/usr/local, DESTDIR=)     make uninstall"
+	@echo "make boot     the service under a real systemd, in a Debian of its own (as root)"
 	@echo "make check    seconds, no server                make lint     analyze, clang-tidy, cppcheck"
 	@echo "make analyze  gcc's -fanalyzer                  make valgrind supervisor and workers in memcheck"
 	@echo "make docs     prints the generated documents    make indent   clang-format"
