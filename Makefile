@@ -99,7 +99,7 @@ $(BUILD)/tests/nth $(BUILD)/tests/load: $(BUILD)/tests/%: tests/crash/%.c
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $<
 $(BUILD)/tests/heap.so: tests/crash/heap.c
 $(BUILD)/tests/badsector.so: tests/crash/badsector.c
-$(BUILD)/tests/openat2.so: tests/valgrind/openat2.c
+$(BUILD)/tests/openat2.so: tests/crash/openat2.c
 $(BUILD)/tests/%.so:
 	@mkdir -p $(@D)
 	@echo "  LD $@"
@@ -151,6 +151,12 @@ install: programs
 	@scripts/install put $(BUILD)
 uninstall:
 	@scripts/install remove $(BUILD)
+
+# The service under a real systemd, in a Debian of its own; as root.
+.PHONY: boot
+boot: packages-build packages-boot
+	@$(MAKE) --no-print-directory programs
+	@tests/systemd/run $(BUILD)
 
 # ---- looking after the code ----
 
@@ -248,6 +254,7 @@ help:
 	@echo "make demo     the main job, shown               make shell    a private server to play with"
 	@echo "make test     all tests (T=name: only those)    make asan     the same under ASan and UBSan"
 	@echo "make install  the service (prefix=/usr/local, DESTDIR=)     make uninstall"
+	@echo "make boot     the service under a real systemd, in a Debian of its own (as root)"
 	@echo "make check    seconds, no server                make lint     analyze, clang-tidy, cppcheck"
 	@echo "make analyze  gcc's -fanalyzer                  make valgrind supervisor and workers in memcheck"
 	@echo "make docs     prints the generated documents    make indent   clang-format"

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "base/log.h"
 
+#include "base/journal.h"
 #include "base/text.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #define PATIENCE_MS 1000
 
 static const char *program = "uploader";
 static enum log_level threshold = LOG_LEVEL_INFO;
+static log_file_of *file_of;
+static void *file_of_arg;
 
 static const char *level_name(enum log_level level)
 {
@@ -37,6 +40,12 @@ void log_set_level(enum log_level level)
     threshold = level;
 }
 
+void log_set_files(log_file_of *of, void *arg)
+{
+    file_of = of;
+    file_of_arg = arg;
+}
+
 /* Has standard error room for a line? A reader that does not read must not hold up an upload, nor a
  * kill of it: it is waited for a little, and then its lines are lost until it reads again. */
 static bool has_room(void)
@@ -51,21 +60,54 @@ static bool has_room(void)
 /* One write(2) a line, so that lines of two processes never mix; a pipe that poll(2) calls writable
  * takes PIPE_BUF bytes at once. A log that cannot be written must not end an upload: the result is
  * ignored on purpose. */
-static void put_line(enum log_level level, int64_t tracker, const char *text)
+static void put_stream(enum log_level level, const char *object, const char *text, bool prefix)
 {
-    char safe[3900];
     char line[PIPE_BUF];
-    char object[32] = "";
-
-    if (tracker)
-        snprintf(object, sizeof object, " tracker=%lld", (long long)tracker);
-    text_escape(safe, sizeof safe, text);
     int n = snprintf(line, sizeof line, "<%d>%s[%d]:%s %s: %s\n", (int)level, program,
-                     (int)getpid(), object, level_name(level), safe);
+                     (int)getpid(), object, level_name(level), text);
     /* the syslog prefix is for the journal alone: a person does not want to see it */
-    const char *from = getenv("JOURNAL_STREAM") ? line : line + 3;
+    const char *from = prefix ? line : line + 3;
+
     if (n > 0 && has_room() && write(STDERR_FILENO, from, (size_t)(line + n - from)) < 0)
         return;
+}
+
+/* False: it does not take it. */
+static bool put_journal(enum log_level level, int64_t tracker, const char *text,
+                        const struct error *err)
+{
+    char message[4000];
+    char priority[2] = {(char)('0' + level), '\0'};
+    char number[24];
+
+    snprintf(number, sizeof number, "%" PRId64, tracker);
+    snprintf(message, sizeof message, "%s%s%s%s", tracker ? "tracker=" : "", tracker ? number : "",
+             tracker ? " " : "", text);
+    const char *const values[JOURNAL_FIELD_COUNT] = {
+        [JOURNAL_MESSAGE] = message,
+        [JOURNAL_PRIORITY] = priority,
+        [JOURNAL_PROGRAM] = program,
+        [JOURNAL_TRACKER] = tracker ? number : NULL,
+        [JOURNAL_FILE] = tracker && file_of ? file_of(file_of_arg, tracker) : NULL,
+        [JOURNAL_CODE] = err ? error_code_name(err->code) : NULL,
+        [JOURNAL_SQLSTATE] = err && err->sqlstate[0] ? err->sqlstate : NULL,
+    };
+    return journal_send(values);
+}
+
+static void put_line(enum log_level level, int64_t tracker, const char *text,
+                     const struct error *err)
+{
+    bool journal = journal_is_there();
+    char safe[3900];
+    char object[32] = "";
+
+    text_escape(safe, sizeof safe, text);
+    if (journal && put_journal(level, tracker, safe, err))
+        return;
+    if (tracker)
+        snprintf(object, sizeof object, " tracker=%" PRId64, tracker);
+    put_stream(level, object, safe, journal);
 }
 
 static void PRINTF_LIKE(3, 0)
@@ -76,7 +118,7 @@ static void PRINTF_LIKE(3, 0)
     if (level > threshold)
         return;
     vsnprintf(text, sizeof text, fmt, args);
-    put_line(level, tracker, text);
+    put_line(level, tracker, text, NULL);
 }
 
 void log_line(enum log_level level, int64_t tracker, const char *fmt, ...)
@@ -101,7 +143,7 @@ void log_error(int64_t tracker, const struct error *err, const char *fmt, ...)
              error_code_name(err->code), err->sqlstate[0] ? " sqlstate=" : "", err->sqlstate,
              err->detail[0] ? " detail: " : "", err->detail, err->hint[0] ? " hint: " : "",
              err->hint);
-    put_line(LOG_LEVEL_ERROR, tracker, text);
+    put_line(LOG_LEVEL_ERROR, tracker, text, err);
 }
 
 void log_fatal(const char *fmt, ...)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
-/* The log: one event a line on standard error, its object first, key=value behind.
- * Levels are syslog's. Control characters and invalid UTF-8 are escaped here, so that
- * no caller has to. */
+/* The log: one event a line on standard error, its object first, key=value behind; where standard
+ * error is systemd's journal, an entry with fields (journal.h). Levels are syslog's. Control
+ * characters and invalid UTF-8 are escaped here, so that no caller has to. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -28,6 +28,12 @@ void log_init(const char *program);
 
 /* Lines above this level are not written; LOG_LEVEL_INFO until it is called. */
 void log_set_level(enum log_level level);
+
+/* The file of a tracker, for the journal's field; NULL: not known. Borrowed until the next call. */
+typedef const char *log_file_of(void *arg, int64_t tracker);
+
+/* Whom to ask for it, in the thread that writes a line about a tracker. NULL: nobody. */
+void log_set_files(log_file_of *file_of, void *arg);
 
 /* Writes one line. `tracker` 0: the line is about the program itself. */
 void log_line(enum log_level level, int64_t tracker, const char *fmt, ...) PRINTF_LIKE(3, 4);

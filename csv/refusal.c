@@ -182,11 +182,6 @@ int refusal_open(const char *path, const char *folder, int errnum, struct error 
     case ENAMETOOLONG:
         error_set(err, ERR_FILE_NAME, "the path has a part that is too long: \"%.200s\"", path);
         return error_hint(err, "A part of a path has 255 bytes at most, the whole 4095.");
-    case ENOSYS:
-    case EPERM:
-        error_system(err, ERR_FILE_READ, errnum, "could not open \"%s\"", path);
-        return error_hint(err, "The service needs the system call openat2: Linux 5.6 or later, and "
-                               "a container that does not forbid it.");
     default: /* allowed: a mode is no enum */
         return error_system(err, ERR_FILE_READ, errnum, "could not open \"%s\"", path);
     }

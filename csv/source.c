@@ -3,20 +3,16 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "csv/beneath.h"
 #include "csv/refusal.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define HASH_READ_BYTES ((size_t)256 * 1024)
-
-/* openat2 gives up with EAGAIN when folders are renamed while it walks. */
-#define OPEN_TRIES 20
 
 /* The longest of the allowed folders that the path lies in; NULL when there is none. */
 static const char *folder_of(const char *path, char *const *allow, size_t allow_count)
@@ -29,29 +25,12 @@ static const char *folder_of(const char *path, char *const *allow, size_t allow_
     return best;
 }
 
-/* Below a folder and over no symbolic link: a descriptor, or -1 with errno. */
-static int open_beneath(int folder, const char *path, int flags)
-{
-    struct open_how how = {
-        .flags = (unsigned)(flags | O_NOFOLLOW | O_CLOEXEC),
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-    };
-    long fd = -1;
-
-    for (int i = 0; i < OPEN_TRIES; i++) {
-        fd = syscall(SYS_openat2, folder, path, &how, sizeof how);
-        if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
-            break;
-    }
-    return (int)fd;
-}
-
 /* The file at the path is a regular one. It is not opened, for opening a device can do harm. */
 static int check_kind(int root, const char *below, const char *path, const char *folder,
                       struct error *err)
 {
     struct stat st;
-    int fd = open_beneath(root, below, O_PATH);
+    int fd = beneath_open(root, below, O_PATH);
 
     if (fd < 0)
         return refusal_open(path, folder, errno, err);
@@ -92,7 +71,7 @@ static int open_below(struct source *source, int root, const char *path, const c
     int rc = check_kind(root, below, path, folder, err);
     if (rc < 0)
         return rc;
-    int fd = open_beneath(root, below, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    int fd = beneath_open(root, below, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return refusal_open(path, folder, errno, err);
     if ((rc = adopt(source, fd, path, err)) < 0)

@@ -90,6 +90,14 @@ static int take_place(struct supervisor *supervisor, const char *socket_path, bo
     return rc;
 }
 
+static const char *file_of(void *arg, int64_t tracker)
+{
+    const struct supervisor *supervisor = arg;
+    const struct upload *upload = uploads_by_id(supervisor->uploads, tracker);
+
+    return upload ? upload->path : NULL;
+}
+
 static int start_parts(struct supervisor *supervisor, struct error *err)
 {
     int fd = supervisor->place->listen_fd;
@@ -98,6 +106,7 @@ static int start_parts(struct supervisor *supervisor, struct error *err)
     supervisor->shutdown = shutdown_new(supervisor);
     supervisor->systemd = systemd_new(supervisor);
     supervisor->uploads = uploads_new(supervisor);
+    log_set_files(file_of, supervisor);
     supervisor->requests = requests_new(supervisor);
     supervisor->place->listen_fd = -1;
     int rc = control_new(supervisor, fd, &supervisor->control, err);
@@ -284,6 +293,7 @@ void supervisor_fini(struct supervisor *supervisor)
         supervisor->exit_code = batch_report(supervisor->batch);
     batch_free(supervisor->batch);
     spools_free(supervisor->spools);
+    log_set_files(NULL, NULL);
     requests_free(supervisor->requests);
     control_free(supervisor->control);
     uploads_free(supervisor->uploads);

@@ -169,6 +169,15 @@ static const struct proof_events proof_events = {on_load_ready, on_progress, on_
 
 /* ---- what to do ---- */
 
+/* A worker has one. */
+static const char *file_of(void *arg, int64_t tracker)
+{
+    const struct session *session = arg;
+
+    (void)tracker;
+    return session->job.path;
+}
+
 static int take_job(struct session *session, const json_t *message, struct error *err)
 {
     struct job *job = &session->job;
@@ -181,6 +190,7 @@ static int take_job(struct session *session, const json_t *message, struct error
     if (rc < 0)
         return rc;
     log_set_level((enum log_level)job->log_level);
+    log_set_files(file_of, session);
     if (pool_start(session->loop, &ending.error) < 0) {
         send_end(session, &ending);
         return 0;
@@ -270,5 +280,6 @@ static void on_timer_closed(uv_handle_t *handle)
 
 void session_close(struct session *session)
 {
+    log_set_files(NULL, NULL);
     uv_close((uv_handle_t *)&session->timer, on_timer_closed);
 }

@@ -8,7 +8,7 @@ import socket
 import subprocess
 
 import pytest
-from harness import SANITIZED, check_exact, records_of
+from harness import BUILD, SANITIZED, check_exact, records_of
 
 
 def refused(service, path, code):
@@ -55,6 +55,28 @@ def test_symlink(service):
     folder = service.files / "folder"
     folder.symlink_to(service.files)
     refused(service, folder / "people.csv", "file_kind")
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer wants to be loaded first")
+def test_without_openat2(new_service):
+    """As under systemd's RestrictSUIDSGID=: part by part, and by no link either."""
+    service = new_service().start(environment={"LD_PRELOAD": BUILD / "tests/openat2.so"})
+    deep = service.files / "a/b"
+    deep.mkdir(parents=True)
+    path = service.people("a/b/people.csv", count=10)
+    service.ok("upload", "--wait", path)
+    service.ok("upload", "--wait", service.people("top.csv", count=10))
+    (deep / "link.csv").symlink_to(path)
+    (service.files / "folder").symlink_to(deep)
+    (service.files / "a/outside").symlink_to("/etc")
+    for name in ("a/b/link.csv", "folder/people.csv", "a/outside/passwd"):
+        assert "symbolic link" in refused(service, service.files / name, "file_kind")["message"]
+    for name in ("a/none/people.csv", "a/b/none.csv", "a/b/people.csv/none.csv"):
+        refused(service, service.files / name, "file_missing")
+    for name in (f"a/{'x' * 256}/people.csv", f"a/b/{'x' * 256}"):
+        refused(service, service.files / name, "file_name")
+    refused(service, deep, "file_kind")
+    assert service.count() == 20
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "/", "/proc/self/environ"])

@@ -333,3 +333,113 @@ def test_password_file_that_cannot_be_taken(new_service, tmp_path, text, mode, m
     assert service.process.wait(60) == 2
     log = service.log_text()
     assert message in log and ":3: database.password_file: " in log and "secret" not in log
+
+
+# ---- the journal ----
+
+# A mount of our own makes our socket the journal's, for this service alone.
+WITH_JOURNAL = ("mount -t tmpfs none /run && mkdir -p /run/systemd/journal && "
+                'mount --bind "$0" /run/systemd/journal && exec "$@"')
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root may mount")
+
+
+class Journal:
+    """Takes entries, each as a dictionary."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(folder / "socket"))
+        (folder / "socket").chmod(0o666)
+        self.socket.settimeout(0.05)
+        self.entries = []
+
+    def read(self):
+        while True:
+            try:
+                text = self.socket.recv(65536).decode()
+            except TimeoutError:
+                return self.entries
+            assert text.endswith("\n")
+            self.entries.append(dict(line.split("=", 1) for line in text.splitlines()))
+
+    def having(self, pattern):
+        return [entry for entry in self.read() if re.search(pattern, entry["MESSAGE"])]
+
+
+@pytest.fixture
+def journal(tmp_path):
+    journal = Journal(tmp_path)
+    yield journal
+    journal.socket.close()
+
+
+def journal_stream(service):
+    """Says that the service's log is a stream of the journal."""
+    service.log.touch()
+    there = service.log.stat()
+    return {"JOURNAL_STREAM": f"{there.st_dev}:{there.st_ino}"}
+
+
+def start_with(service, journal, **options):
+    service.program = ["unshare", "--mount", "sh", "-c", WITH_JOURNAL, journal.folder,
+                       *service.program]
+    return service.start(environment=journal_stream(service), **options)
+
+
+@needs_root
+def test_journal_gets_fields(new_service, journal):
+    service = new_service()
+    start_with(service, journal, wait=False)
+    wait_until(lambda: journal.having("database=ready"), "its database")
+    path = service.people("größe=1.csv", count=100)
+    tracker = service.ok("upload", "--wait", path, "--json").json["id"]
+    processed, = journal.having("state=processed from=finishing")
+    about = {"UPLOADER_TRACKER": str(tracker), "UPLOADER_FILE": str(path)}
+    assert processed.items() >= {
+        "PRIORITY": "6", "SYSLOG_IDENTIFIER": "uploaderd", **about}.items()
+    assert processed["MESSAGE"].startswith(f"tracker={tracker} state=")
+    worker = [entry for entry in journal.entries if entry["SYSLOG_IDENTIFIER"] == "uploader-worker"]
+    assert worker and all(entry.items() >= about.items() for entry in worker)
+    started, = journal.having("started version=")
+    assert "UPLOADER_TRACKER" not in started and "UPLOADER_FILE" not in started
+    assert service.log_text() == ""
+
+
+@needs_root
+def test_journal_gets_errors(new_service, journal, own_cluster):
+    service = new_service(cluster=own_cluster)
+    service.set(database={"conninfo": own_cluster.conninfo(service.database, "nobody-there")})
+    start_with(service, journal, wait=False)
+    error = wait_until(lambda: journal.having("the database is away"), "an error")[0]
+    assert error["PRIORITY"] == "3" and error["UPLOADER_CODE"] == "database_away"
+    assert "hint: " in error["MESSAGE"]
+
+
+@needs_root
+def test_journal_that_does_not_read(new_service, journal):
+    """Costs its entries, and no upload."""
+    service = new_service(upload={"chunk_bytes": "4K"})
+    start_with(service, journal)
+    for i in range(3):
+        service.ok("upload", "--wait", service.people(f"{i}.csv", count=500))
+    assert len(journal.read()) > 1
+    assert service.count() == 1500
+    assert service.stop() == 0
+
+
+@needs_root
+def test_no_journal_after_all(new_service, tmp_path):
+    """The stream takes the lines, with the priority in front."""
+    service = new_service()
+    service.program = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /run && exec "$@"', "sh",
+                       *service.program]
+    service.start(environment=journal_stream(service))
+    lines = service.log_text().splitlines()
+    assert lines and all(re.match(r"<[3-7]>uploader", line) for line in lines)
+
+
+def test_stream_of_somebody_else(new_service):
+    """JOURNAL_STREAM is inherited by whoever sends the log elsewhere."""
+    service = new_service().start(environment={"JOURNAL_STREAM": "1:1"})
+    assert all(line.startswith("uploader") for line in service.log_text().splitlines())

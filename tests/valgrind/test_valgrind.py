@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from harness import BUILD, SANITIZED, check_exact
+from harness import SANITIZED, check_exact
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="excludes a sanitizer")
 
@@ -23,7 +23,7 @@ def valgrind(new_service):
     """A service of which every process runs under valgrind; their reports are read at its end."""
     service = new_service(upload={"chunk_bytes": "4K", "lanes": 2})
     service.program = [*MEMCHECK, f"--log-file={service.folder}/memcheck.%p", *service.program]
-    service.start(environment={"LD_PRELOAD": BUILD / "tests/openat2.so"})
+    service.start()
     yield service
     ended = 0
     reports = list(Path(service.folder).glob("memcheck.*"))
