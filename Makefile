@@ -158,6 +158,11 @@ boot: packages-build packages-boot
 	@$(MAKE) --no-print-directory programs
 	@tests/systemd/run $(BUILD)
 
+# The Dockerfile built and tried without a container engine, as root; takes minutes.
+.PHONY: image-check
+image-check: packages-build packages-server packages-image
+	@scripts/image-check
+
 # ---- looking after the code ----
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
