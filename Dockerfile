@@ -25,7 +25,6 @@ RUN apt-get update \
     && install -d -o 10001 -g 10001 /run/uploader /srv/spool
 COPY --from=build /out/ /
 USER 10001:10001
-VOLUME ["/run/uploader", "/srv/spool"]
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["/usr/bin/uploadctl", "ping"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/usr/sbin/uploaderd"]
