@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "conf/options.h"
 #include "ctl/commands.h"
+#include "docs/manual.h"
 #include "ipc/messages.h"
 #include "supervisor/states.h"
 
@@ -117,6 +118,9 @@ static const struct {
     {"docs/options.md", options_print_markdown},
     {"docs/codes.md", print_codes},
     {"docs/uploadctl.md", commands_print_markdown},
+    {"man/uploadctl.1", manual_uploadctl},
+    {"man/uploader.conf.5", manual_conf},
+    {"man/uploaderd.8", manual_uploaderd},
     {"examples/uploader.conf", options_print_sample},
 };
 

@@ -7,6 +7,7 @@
 #include "conf/conf.h"
 #include "db/conn.h"
 #include "ipc/messages.h"
+#include "supervisor/daemon_options.h"
 #include "supervisor/states.h"
 #include "supervisor/supervisor.h"
 
@@ -26,23 +27,9 @@ struct arguments {
     bool check, batch, include_stopped, help, version;
 };
 
-/* X(letter, name and argument as in the help, name, does it take an argument, what it does) */
-#define OPTIONS(X)                                                                                 \
-    X('c', "--config FILE", "config", required_argument,                                           \
-      "the configuration; without it, the defaults")                                               \
-    X('k', "--check", "check", no_argument,                                                        \
-      "read the configuration, say ok or what is wrong, and end")                                  \
-    X('b', "--batch", "batch", no_argument, "upload what the [batch NAME] sections name, and end") \
-    X('i', "--include-stopped", "include-stopped", no_argument,                                    \
-      "with --batch: also what was STOPPED")                                                       \
-    X('p', "--print-states[=dot]", "print-states", optional_argument,                              \
-      "print the state machine, as text or for graphviz, and end")                                 \
-    X('h', "--help", "help", no_argument, "print this, and end")                                   \
-    X('v', "--version", "version", no_argument, "print the version, and end")
-
 static const struct option options[] = {
 #define X(letter, shown, name, takes, what) {name, takes, NULL, letter},
-    OPTIONS(X)
+    DAEMON_OPTIONS(X)
 #undef X
         {NULL, 0, NULL, 0},
 };
@@ -54,7 +41,7 @@ static void print_help(void)
         "  uploaderd --config uploader.conf           the service, in the foreground\n"
         "  uploaderd --config uploader.conf --batch   one run over the [batch NAME] sections\n\n");
 #define X(letter, shown, name, takes, what) printf("  %-22s %s\n", shown, what);
-    OPTIONS(X)
+    DAEMON_OPTIONS(X)
 #undef X
     printf("\nSIGTERM and SIGINT end it in order, SIGHUP reads the configuration again.\n"
            "Exit codes: 0 ended in order; 1 failed; 2 usage or configuration. Of --batch: 0 every\n"
