@@ -41,7 +41,7 @@ static void show_who(FILE *out, const struct who_list *list)
 
 static void show_text(FILE *out, const struct option *option, const char *text)
 {
-    DEMAND(text || option->type == OPTION_TEXT);
+    DEMAND(text || option->type == OPTION_TEXT || option->type == OPTION_PATH);
     if (text && option->max > 0)
         DEMAND(strlen(text) <= (size_t)option->max);
     if (option->type == OPTION_PATH)
