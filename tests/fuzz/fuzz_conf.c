@@ -44,7 +44,7 @@ static void show_text(FILE *out, const struct option *option, const char *text)
     DEMAND(text || option->type == OPTION_TEXT || option->type == OPTION_PATH);
     if (text && option->max > 0)
         DEMAND(strlen(text) <= (size_t)option->max);
-    if (option->type == OPTION_PATH)
+    if (text && option->type == OPTION_PATH)
         DEMAND(text_path_is_normal(text));
     fprintf(out, "%s", text ? text : "NULL");
 }
