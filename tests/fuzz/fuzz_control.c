@@ -44,8 +44,9 @@ static void configure(void)
 {
     static const char text[] = "[database]\nconninfo = host=/nonexistent\n"
                                "[files]\nallow = /etc\n[profile any]\nheader = no\n";
-    struct scratch file = scratch_open("main.conf");
+    static struct scratch file; /* kept for the whole run */
 
+    file = scratch_open("main.conf");
     scratch_write(&file, text, sizeof text - 1);
     DEMAND(conf_load(&supervisor.conf, file.path, NULL, stderr) == 0);
     static char name[] = "fuzz";
