@@ -9,6 +9,7 @@
 #include "supervisor/database.h"
 #include "supervisor/requests.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/timer.h"
 #include "supervisor/uploads.h"
 
 #include <glob.h>
@@ -372,20 +373,13 @@ static void pump_later(struct batch *batch, int64_t ms)
         uv_timer_start(batch->pump, on_pump, (uint64_t)ms, 0);
 }
 
-static void on_pump_closed(uv_handle_t *handle)
-{
-    free(handle);
-}
-
 struct batch *batch_new(struct supervisor *supervisor, bool include_stopped)
 {
     struct batch *batch = NEW(struct batch);
 
     batch->supervisor = supervisor;
     batch->include_stopped = include_stopped;
-    batch->pump = NEW(uv_timer_t);
-    uv_timer_init(supervisor->loop, batch->pump);
-    batch->pump->data = batch;
+    batch->pump = timer_new(supervisor->loop, batch);
     collect(batch);
     return batch;
 }
@@ -401,7 +395,7 @@ void batch_stop(struct batch *batch)
     if (!batch || batch->stopped)
         return;
     batch->stopped = true;
-    uv_close((uv_handle_t *)batch->pump, on_pump_closed);
+    timer_close(batch->pump);
 }
 
 /* What came back from the upload requests is told by them; this is what the connections owed. */

@@ -10,6 +10,7 @@
 #include "supervisor/refusals.h"
 #include "supervisor/requests.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/timer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -474,18 +475,9 @@ static void on_sweep(uv_timer_t *timer)
 
 /* ---- its life ---- */
 
-static void on_handle_closed(uv_handle_t *handle)
+static void on_listener_closed(uv_handle_t *handle)
 {
     free(handle);
-}
-
-static uv_timer_t *timer_new(struct control *control)
-{
-    uv_timer_t *timer = NEW(uv_timer_t);
-
-    uv_timer_init(control->supervisor->loop, timer);
-    timer->data = control;
-    return timer;
 }
 
 static int start_listening(struct control *control, struct error *err)
@@ -518,10 +510,8 @@ int control_new(struct supervisor *supervisor, int listen_fd, struct control **o
         free(control);
         return rc;
     }
-    control->sweep = timer_new(control);
-    control->later = timer_new(control);
-    uv_timer_start(control->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
-    uv_unref((uv_handle_t *)control->sweep);
+    control->sweep = timer_every(supervisor->loop, on_sweep, SWEEP_MS, control);
+    control->later = timer_new(supervisor->loop, control);
     *out = control;
     return 0;
 }
@@ -530,7 +520,7 @@ void control_stop_listening(struct control *control)
 {
     if (!control->listener)
         return;
-    uv_close((uv_handle_t *)control->listener, on_handle_closed);
+    uv_close((uv_handle_t *)control->listener, on_listener_closed);
     control->listener = NULL;
     close(control->listen_fd);
 }
@@ -548,8 +538,8 @@ void control_close(struct control *control)
     control_stop_listening(control);
     while (control->clients)
         client_free(control->clients); /* NOLINT(clang-analyzer-unix.Malloc): takes it out */
-    uv_close((uv_handle_t *)control->sweep, on_handle_closed);
-    uv_close((uv_handle_t *)control->later, on_handle_closed);
+    timer_close(control->sweep);
+    timer_close(control->later);
 }
 
 void control_free(struct control *control)

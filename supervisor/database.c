@@ -10,6 +10,7 @@
 #include "supervisor/place.h"
 #include "supervisor/recovery.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/timer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,20 +49,6 @@ struct database {
 static void dial(struct database *database);
 
 /* ---- time ---- */
-
-static void on_handle_closed(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-static uv_timer_t *timer_new(struct database *database)
-{
-    uv_timer_t *timer = NEW(uv_timer_t);
-
-    uv_timer_init(database->supervisor->loop, timer);
-    timer->data = database;
-    return timer;
-}
 
 static void on_again(uv_timer_t *timer)
 {
@@ -403,8 +390,8 @@ struct database *database_new(struct supervisor *supervisor)
         .schema = supervisor->conf.schema,
     };
     database->recovery = recovery_new(supervisor, on_all_recovered, database);
-    database->again = timer_new(database);
-    database->watch = timer_new(database);
+    database->again = timer_new(supervisor->loop, database);
+    database->watch = timer_new(supervisor->loop, database);
     dial(database);
     return database;
 }
@@ -421,8 +408,8 @@ void database_stop(struct database *database)
     database->stopped = true;
     close_both(database);
     recovery_stop(database->recovery);
-    uv_close((uv_handle_t *)database->again, on_handle_closed);
-    uv_close((uv_handle_t *)database->watch, on_handle_closed);
+    timer_close(database->again);
+    timer_close(database->watch);
 }
 
 void database_free(struct database *database)

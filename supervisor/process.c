@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "ipc/messages.h"
 #include "ipc/stream.h"
+#include "supervisor/timer.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -81,11 +82,6 @@ static void on_process_closed(uv_handle_t *handle)
     free(CONTAINER_OF(handle, struct worker, process));
 }
 
-static void on_timer_closed(uv_handle_t *handle)
-{
-    free(handle);
-}
-
 /* What can be told of one that did not say how it ended. */
 static void explain_crash(const struct worker *worker, struct error *err)
 {
@@ -118,8 +114,7 @@ static void end_if_gone(struct worker *worker)
     }
     ipc_stream_close(worker->stream);
     worker->stream = NULL;
-    if (worker->exit_timer)
-        uv_close((uv_handle_t *)worker->exit_timer, on_timer_closed);
+    timer_close(worker->exit_timer);
     worker->exit_timer = NULL;
     if (worker->events)
         worker->events->on_ended(worker->arg, &worker->ending);
@@ -153,9 +148,7 @@ static void on_exit_overdue(uv_timer_t *timer)
 
 static void expect_exit(struct worker *worker)
 {
-    worker->exit_timer = NEW(uv_timer_t);
-    uv_timer_init(worker->process.loop, worker->exit_timer);
-    worker->exit_timer->data = worker;
+    worker->exit_timer = timer_new(worker->process.loop, worker);
     uv_timer_start(worker->exit_timer, on_exit_overdue, EXIT_PATIENCE_MS, 0);
 }
 

@@ -10,6 +10,7 @@
 #include "db/recovery.h"
 #include "supervisor/database.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/timer.h"
 #include "supervisor/uploads.h"
 
 #include <stdlib.h>
@@ -278,21 +279,13 @@ struct recovery *recovery_new(struct supervisor *supervisor, on_recovered done, 
     struct recovery *recovery = NEW(struct recovery);
 
     *recovery = (struct recovery){.supervisor = supervisor, .done = done, .arg = arg};
-    recovery->pump = NEW(uv_timer_t);
-    uv_timer_init(supervisor->loop, recovery->pump);
-    recovery->pump->data = recovery;
+    recovery->pump = timer_new(supervisor->loop, recovery);
     return recovery;
-}
-
-static void on_pump_closed(uv_handle_t *handle)
-{
-    free(handle);
 }
 
 void recovery_stop(struct recovery *recovery)
 {
-    if (recovery->pump)
-        uv_close((uv_handle_t *)recovery->pump, on_pump_closed);
+    timer_close(recovery->pump);
     recovery->pump = NULL;
 }
 

@@ -10,6 +10,7 @@
 #include "supervisor/refusals.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/targets.h"
+#include "supervisor/timer.h"
 #include "supervisor/uploads.h"
 
 #include <stdlib.h>
@@ -28,30 +29,14 @@ struct requests {
 static void on_tick(uv_timer_t *timer);
 static void on_show(uv_timer_t *timer);
 
-static uv_timer_t *timer_new(struct requests *requests, uv_timer_cb each, uint64_t period_ms)
-{
-    uv_timer_t *timer = NEW(uv_timer_t);
-
-    uv_timer_init(requests->supervisor->loop, timer);
-    timer->data = requests;
-    uv_timer_start(timer, each, period_ms, period_ms);
-    uv_unref((uv_handle_t *)timer);
-    return timer;
-}
-
 struct requests *requests_new(struct supervisor *supervisor)
 {
     struct requests *requests = NEW(struct requests);
 
     requests->supervisor = supervisor;
-    requests->tick = timer_new(requests, on_tick, TICK_MS);
-    requests->show = timer_new(requests, on_show, SHOW_MS);
+    requests->tick = timer_every(supervisor->loop, on_tick, TICK_MS, requests);
+    requests->show = timer_every(supervisor->loop, on_show, SHOW_MS, requests);
     return requests;
-}
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-    free(handle);
 }
 
 static void request_free(struct request *request)
@@ -79,8 +64,8 @@ void requests_free(struct requests *requests)
         return;
     while (requests->newest)
         request_free(requests->newest); /* NOLINT(clang-analyzer-unix.Malloc): takes it out */
-    uv_close((uv_handle_t *)requests->tick, on_timer_closed);
-    uv_close((uv_handle_t *)requests->show, on_timer_closed);
+    timer_close(requests->tick);
+    timer_close(requests->show);
     uv_run(requests->supervisor->loop, UV_RUN_NOWAIT); /* the closes are carried out */
     free(requests);
 }

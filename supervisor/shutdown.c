@@ -12,6 +12,7 @@
 #include "supervisor/proving.h"
 #include "supervisor/spool.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/timer.h"
 #include "supervisor/uploads.h"
 
 #include <stdlib.h>
@@ -196,21 +197,14 @@ struct shutdown *shutdown_new(struct supervisor *supervisor)
     struct shutdown *shutdown = NEW(struct shutdown);
 
     shutdown->supervisor = supervisor;
-    shutdown->timer = NEW(uv_timer_t);
-    uv_timer_init(supervisor->loop, shutdown->timer);
-    shutdown->timer->data = shutdown;
+    shutdown->timer = timer_new(supervisor->loop, shutdown);
     return shutdown;
-}
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-    free(handle);
 }
 
 void shutdown_free(struct shutdown *shutdown)
 {
     if (!shutdown)
         return;
-    uv_close((uv_handle_t *)shutdown->timer, on_timer_closed);
+    timer_close(shutdown->timer);
     free(shutdown);
 }

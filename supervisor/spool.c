@@ -13,6 +13,7 @@
 #include "supervisor/spool_out.h"
 #include "supervisor/spool_watch.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/timer.h"
 #include "supervisor/uploads.h"
 
 #include <errno.h>
@@ -466,15 +467,6 @@ static struct conf_spool copy_of(const struct conf_spool *conf)
     };
 }
 
-static uv_timer_t *timer_new(struct spool *spool)
-{
-    uv_timer_t *timer = NEW(uv_timer_t);
-
-    uv_timer_init(spool->supervisor->loop, timer);
-    timer->data = spool;
-    return timer;
-}
-
 struct spools *spools_new(struct supervisor *supervisor)
 {
     const struct conf *conf = &supervisor->conf;
@@ -485,8 +477,8 @@ struct spools *spools_new(struct supervisor *supervisor)
         struct spool *spool = NEW(struct spool);
         spool->supervisor = supervisor;
         spool->conf = copy_of(&conf->spools[spools->count]);
-        spool->look = timer_new(spool);
-        spool->pump = timer_new(spool);
+        spool->look = timer_new(supervisor->loop, spool);
+        spool->pump = timer_new(supervisor->loop, spool);
         spools->list[spools->count] = spool;
     }
     return spools;
@@ -513,11 +505,6 @@ void spools_database_lost(struct spools *spools)
             lose(spools->list[i]->arrivals[k]);
 }
 
-static void on_timer_closed(uv_handle_t *handle)
-{
-    free(handle);
-}
-
 void spools_stop(struct spools *spools)
 {
     for (size_t i = 0; spools && i < spools->count; i++) {
@@ -526,8 +513,8 @@ void spools_stop(struct spools *spools)
             continue;
         spool->stopped = true;
         spool_watch_close(spool->watch);
-        uv_close((uv_handle_t *)spool->look, on_timer_closed);
-        uv_close((uv_handle_t *)spool->pump, on_timer_closed);
+        timer_close(spool->look);
+        timer_close(spool->pump);
         for (size_t k = 0; k < spool->count; k++)
             if (spool->arrivals[k]->out)
                 spool_out_leave(spool->arrivals[k]->out);

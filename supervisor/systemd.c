@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/timer.h"
 #include "supervisor/uploads.h"
 
 #include <inttypes.h>
@@ -99,17 +100,6 @@ void systemd_stopping(struct systemd *systemd, uint64_t within_ms)
 
 /* ---- its life ---- */
 
-static uv_timer_t *timer_new(struct systemd *systemd, uv_timer_cb what, uint64_t every_ms)
-{
-    uv_timer_t *timer = NEW(uv_timer_t);
-
-    uv_timer_init(systemd->supervisor->loop, timer);
-    timer->data = systemd;
-    uv_timer_start(timer, what, every_ms, every_ms);
-    uv_unref((uv_handle_t *)timer);
-    return timer;
-}
-
 struct systemd *systemd_new(struct supervisor *supervisor)
 {
     struct systemd *systemd = NEW(struct systemd);
@@ -117,24 +107,18 @@ struct systemd *systemd_new(struct supervisor *supervisor)
 
     systemd->supervisor = supervisor;
     if (getenv("NOTIFY_SOCKET"))
-        systemd->status = timer_new(systemd, on_status, STATUS_EVERY_MS);
+        systemd->status = timer_every(supervisor->loop, on_status, STATUS_EVERY_MS, systemd);
     if (sd_watchdog_enabled(0, &watchdog_us) > 0) /* twice within what it allows; 0 stops a timer */
-        systemd->watchdog = timer_new(systemd, on_watchdog, watchdog_us / 2000 + 1);
+        systemd->watchdog =
+            timer_every(supervisor->loop, on_watchdog, watchdog_us / 2000 + 1, systemd);
     return systemd;
-}
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-    free(handle);
 }
 
 void systemd_free(struct systemd *systemd)
 {
     if (!systemd)
         return;
-    if (systemd->status)
-        uv_close((uv_handle_t *)systemd->status, on_timer_closed);
-    if (systemd->watchdog)
-        uv_close((uv_handle_t *)systemd->watchdog, on_timer_closed);
+    timer_close(systemd->status);
+    timer_close(systemd->watchdog);
     free(systemd);
 }

@@ -9,6 +9,7 @@
 #include "supervisor/requests.h"
 #include "supervisor/rows.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/timer.h"
 
 #include <search.h>
 #include <stdlib.h>
@@ -49,9 +50,7 @@ struct uploads *uploads_new(struct supervisor *supervisor)
     struct uploads *uploads = NEW(struct uploads);
 
     uploads->supervisor = supervisor;
-    uploads->later = NEW(uv_timer_t);
-    uv_timer_init(supervisor->loop, uploads->later);
-    uploads->later->data = uploads;
+    uploads->later = timer_new(supervisor->loop, uploads);
     return uploads;
 }
 
@@ -68,11 +67,6 @@ static void free_upload(struct upload *upload)
     free(upload);
 }
 
-static void on_later_closed(uv_handle_t *handle)
-{
-    free(handle);
-}
-
 void uploads_free(struct uploads *uploads)
 {
     if (!uploads)
@@ -83,7 +77,7 @@ void uploads_free(struct uploads *uploads)
     }
     free(uploads->all);
     queue_fini(&uploads->queue);
-    uv_close((uv_handle_t *)uploads->later, on_later_closed);
+    timer_close(uploads->later);
     uv_run(uploads->supervisor->loop, UV_RUN_NOWAIT); /* the closes are carried out */
     free(uploads);
 }
