@@ -17,8 +17,13 @@ struct identity identity_of(const struct stat *st)
     };
 }
 
-bool identity_same(const struct identity *a, const struct identity *b)
+bool identity_same_but_ctime(const struct identity *a, const struct identity *b)
 {
     return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-           a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
+           a->mtime_ns == b->mtime_ns;
+}
+
+bool identity_same(const struct identity *a, const struct identity *b)
+{
+    return identity_same_but_ctime(a, b) && a->ctime_ns == b->ctime_ns;
 }

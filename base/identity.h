@@ -17,6 +17,9 @@ struct identity {
 
 struct identity identity_of(const struct stat *st);
 
+/* All but the ctime are: it may have been renamed or got other rights, but is what it was. */
+bool identity_same_but_ctime(const struct identity *a, const struct identity *b);
+
 /* All five are the same. */
 bool identity_same(const struct identity *a, const struct identity *b);
 

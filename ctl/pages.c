@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* list, history and rejects: one question, asked page by page until there is no more. */
 #include "base/mem.h"
+#include "base/reject_csv.h"
 #include "base/text.h"
 #include "ctl/arguments.h"
+#include "ctl/base64.h"
 #include "ctl/client.h"
 #include "ctl/commands.h"
 #include "ctl/named.h"
 #include "ctl/output.h"
-#include "ctl/reject_csv.h"
 #include "ctl/run.h"
 #include "ctl/show.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* As many objects as the supervisor sends at once. */
 #define PAGE_OBJECTS 500
@@ -75,8 +77,19 @@ static void end_with(struct pages *pages, const struct error *err)
 static void put_heading(struct pages *pages)
 {
     if (pages->arguments->csv && !pages->headed)
-        reject_csv_head();
+        reject_csv_head(stdout);
     pages->headed = true;
+}
+
+static void print_csv(const json_t *reject)
+{
+    const char *reason = ipc_text(reject, "reason");
+    const char *base64 = ipc_text(reject, "raw_base64");
+    size_t size;
+    unsigned char *raw = base64_decode(base64 ? base64 : "", SIZE_MAX, &size);
+
+    reject_csv_add(stdout, ipc_int(reject, "line", 0), reason ? reason : "", raw, size);
+    free(raw);
 }
 
 static void hear_object(struct pages *pages, const json_t *message)
@@ -88,7 +101,7 @@ static void hear_object(struct pages *pages, const json_t *message)
     pages->last = ipc_int(object, pages->question->key, pages->last);
     pages->shown++;
     if (pages->arguments->csv)
-        reject_csv_add(object);
+        print_csv(object);
     else if (!pages->arguments->json)
         pages->question->add(pages->sheet, object);
     if (!pages->arguments->json)

@@ -203,13 +203,13 @@ static void move_out(struct arrival *arrival, const struct tracker *row, const s
                       on_out, arrival);
 }
 
-/* Errors that another try of the same file would meet again. */
+/* Errors that another try of the same file would meet again; ERR_ALREADY_UPLOADED is none: on_row
+ * says whether it may be meant. */
 static bool is_of_the_file(enum error_code code)
 {
     static const enum error_code codes[] = {
-        ERR_FILE_NAME,   ERR_FILE_KIND,  ERR_FILE_EMPTY,       ERR_FILE_ENCODING,
-        ERR_FILE_HEADER, ERR_FILE_QUOTE, ERR_SETTINGS_CHANGED, ERR_ALREADY_UPLOADED,
-        ERR_DUPLICATE,   ERR_GROWN,      ERR_FILE_CHANGED,
+        ERR_FILE_NAME,  ERR_FILE_KIND,        ERR_FILE_EMPTY, ERR_FILE_ENCODING, ERR_FILE_HEADER,
+        ERR_FILE_QUOTE, ERR_SETTINGS_CHANGED, ERR_DUPLICATE,  ERR_GROWN,         ERR_FILE_CHANGED,
     };
 
     for (size_t i = 0; i < COUNT_OF(codes); i++)
@@ -232,7 +232,7 @@ static void on_uploaded(void *arg, json_t *message, bool last)
     if (!last)
         return;
     arrival->refusal = err;
-    if (err.code != ERR_ALREADY_UPLOADED && is_of_the_file(err.code))
+    if (is_of_the_file(err.code))
         move_out(arrival, NULL, &err);
     else if (upload || err.code == ERR_ALREADY_UPLOADED)
         ask(arrival);

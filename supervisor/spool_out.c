@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/pause.h"
+#include "base/reject_csv.h"
 #include "db/trackers.h"
 #include "supervisor/spool_list.h"
 
@@ -39,6 +40,10 @@ struct spool_out {
     char *page; /* CSV that is to be written next */
     size_t page_bytes;
     bool asks, works, left;
+
+    /* what the thread pool does, and what follows when it went well */
+    int (*step)(struct spool_out *out, struct error *err);
+    void (*then)(struct spool_out *out);
     int rc;
     struct error error;
 };
@@ -156,7 +161,7 @@ static int begin(struct spool_out *out, struct error *err)
     out->csv = open_temporary(out, REJECTS_SUFFIX, err);
     if (!out->csv)
         return -(int)err->code;
-    fputs("line,reason,raw\n", out->csv);
+    reject_csv_head(out->csv);
     return 0;
 }
 
@@ -178,12 +183,6 @@ static int write_receipt(struct spool_out *out, struct error *err)
     return close_temporary(out, file, RECEIPT_SUFFIX, err);
 }
 
-static bool is_same(const struct identity *a, const struct identity *b)
-{
-    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-           a->mtime_ns == b->mtime_ns;
-}
-
 static int check(const struct spool_out *out, int folder, const char *name, struct error *err)
 {
     struct identity now = {0};
@@ -191,7 +190,7 @@ static int check(const struct spool_out *out, int folder, const char *name, stru
 
     if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
         now = identity_of(&st);
-    if (is_same(&now, &out->identity))
+    if (identity_same_but_ctime(&now, &out->identity))
         return 0;
     return error_set(err, ERR_FILE_CHANGED, "\"%s/%s\" is another file by now", out->folder,
                      out->name);
@@ -246,61 +245,37 @@ static int end(struct spool_out *out, struct error *err)
 
 /* ---- from step to step ---- */
 
-static void on_begin(uv_work_t *work)
+static void on_work(uv_work_t *work)
 {
     struct spool_out *out = CONTAINER_OF(work, struct spool_out, work);
 
-    out->rc = begin(out, &out->error);
+    out->rc = out->step(out, &out->error);
 }
 
-static void on_page_work(uv_work_t *work)
+static void on_worked(uv_work_t *work, int status)
 {
     struct spool_out *out = CONTAINER_OF(work, struct spool_out, work);
 
-    out->rc = write_page(out, &out->error);
-}
-
-static void on_end(uv_work_t *work)
-{
-    struct spool_out *out = CONTAINER_OF(work, struct spool_out, work);
-
-    out->rc = end(out, &out->error);
-}
-
-static void queue_work(struct spool_out *out, uv_work_cb run, uv_after_work_cb done)
-{
-    out->works = true;
-    uv_queue_work(out->loop, &out->work, run, done);
-}
-
-/* What was run went well, and somebody waits for the rest. */
-static bool take_work(struct spool_out *out)
-{
+    (void)status; /* it is never cancelled */
     out->works = false;
-    if (!out->left && out->rc == 0)
-        return true;
-    finish(out, out->rc < 0 ? &out->error : NULL);
-    return false;
+    if (out->left || out->rc < 0)
+        finish(out, out->rc < 0 ? &out->error : NULL);
+    else
+        out->then(out);
 }
 
-static void on_ended(uv_work_t *work, int status)
+static void queue_step(struct spool_out *out, int (*step)(struct spool_out *, struct error *),
+                       void (*then)(struct spool_out *))
 {
-    struct spool_out *out = CONTAINER_OF(work, struct spool_out, work);
-
-    (void)status;
-    if (take_work(out))
-        finish(out, NULL);
+    out->step = step;
+    out->then = then;
+    out->works = true;
+    uv_queue_work(out->loop, &out->work, on_work, on_worked);
 }
 
-static void put_field(FILE *to, const char *data, size_t size)
+static void finish_well(struct spool_out *out)
 {
-    fputc('"', to);
-    for (size_t i = 0; i < size; i++) {
-        if (data[i] == '"')
-            fputc('"', to);
-        fputc(data[i], to);
-    }
-    fputc('"', to);
+    finish(out, NULL);
 }
 
 static void print_page(struct spool_out *out, const struct tracker_reject *rejects, size_t count)
@@ -310,27 +285,14 @@ static void print_page(struct spool_out *out, const struct tracker_reject *rejec
 
     if (!to)
         mem_none("a page of rejects");
-    for (size_t i = 0; i < count; i++) {
-        fprintf(to, "%" PRId64 ",", rejects[i].line);
-        put_field(to, rejects[i].reason, strlen(rejects[i].reason));
-        fputc(',', to);
-        put_field(to, (const char *)rejects[i].raw, rejects[i].raw_bytes);
-        fputc('\n', to);
-    }
+    for (size_t i = 0; i < count; i++)
+        reject_csv_add(to, rejects[i].line, rejects[i].reason, rejects[i].raw,
+                       rejects[i].raw_bytes);
     if (fclose(to) != 0)
         mem_none("a page of rejects");
 }
 
 static void ask_page(struct spool_out *out);
-
-static void on_page_written(uv_work_t *work, int status)
-{
-    struct spool_out *out = CONTAINER_OF(work, struct spool_out, work);
-
-    (void)status;
-    if (take_work(out))
-        ask_page(out);
-}
 
 static void on_page(void *arg, const struct tracker_reject *rejects, size_t count,
                     const struct db_error *err)
@@ -341,11 +303,11 @@ static void on_page(void *arg, const struct tracker_reject *rejects, size_t coun
     if (err) {
         finish(out, &err->error);
     } else if (count == 0) {
-        queue_work(out, on_end, on_ended);
+        queue_step(out, end, finish_well);
     } else {
         out->after = rejects[count - 1].line;
         print_page(out, rejects, count);
-        queue_work(out, on_page_work, on_page_written);
+        queue_step(out, write_page, ask_page);
     }
 }
 
@@ -362,17 +324,12 @@ static void ask_page(struct spool_out *out)
     finish(out, &err);
 }
 
-static void on_begun(uv_work_t *work, int status)
+static void go_on(struct spool_out *out)
 {
-    struct spool_out *out = CONTAINER_OF(work, struct spool_out, work);
-
-    (void)status;
-    if (!take_work(out))
-        return;
     if (out->rejects > 0)
         ask_page(out);
     else
-        queue_work(out, on_end, on_ended);
+        queue_step(out, end, finish_well);
 }
 
 struct spool_out *spool_out_new(uv_loop_t *loop, struct db_conn *conn,
@@ -395,7 +352,7 @@ struct spool_out *spool_out_new(uv_loop_t *loop, struct db_conn *conn,
         .from_fd = -1,
         .to_fd = -1,
     };
-    queue_work(out, on_begin, on_begun);
+    queue_step(out, begin, go_on);
     return out;
 }
 
