@@ -125,6 +125,8 @@ static void finish_spool(struct conf *conf, const struct block *block, struct co
         spool->done = mem_format("%s/done", spool->path);
     if (!spool->failed)
         spool->failed = mem_format("%s/failed", spool->path);
+    if (!spool->pattern)
+        spool->pattern = mem_dup("*");
     place = block_place(block, "profile");
     if (!conf_profile(conf, spool->profile))
         refuse_profile(conf, &place, spool->profile, report);
@@ -267,6 +269,42 @@ static void free_list(char **list, size_t count)
     free(list);
 }
 
+/* ---- a spool ---- */
+
+void conf_spool_copy(struct conf_spool *to, const struct conf_spool *from)
+{
+    *to = (struct conf_spool){
+        .name = mem_dup(from->name),
+        .path = mem_dup(from->path),
+        .done = mem_dup(from->done),
+        .failed = mem_dup(from->failed),
+        .profile = mem_dup(from->profile),
+        .pattern = mem_dup(from->pattern),
+        .settle_ms = from->settle_ms,
+    };
+}
+
+bool conf_spool_same(const struct conf_spool *a, const struct conf_spool *b)
+{
+    return strcmp(a->name, b->name) == 0 && strcmp(a->path, b->path) == 0 &&
+           strcmp(a->done, b->done) == 0 && strcmp(a->failed, b->failed) == 0 &&
+           strcmp(a->profile, b->profile) == 0 && strcmp(a->pattern, b->pattern) == 0 &&
+           a->settle_ms == b->settle_ms;
+}
+
+void conf_spool_fini(struct conf_spool *spool)
+{
+    free(spool->name);
+    free(spool->path);
+    free(spool->done);
+    free(spool->failed);
+    free(spool->profile);
+    free(spool->pattern);
+    *spool = (struct conf_spool){0};
+}
+
+/* ---- its end ---- */
+
 void conf_fini(struct conf *conf)
 {
     free(conf->conninfo);
@@ -287,15 +325,8 @@ void conf_fini(struct conf *conf)
         free_list(conf->batches[i].files, conf->batches[i].file_count);
     }
     free(conf->batches);
-    for (size_t i = 0; i < conf->spool_count; i++) {
-        struct conf_spool *spool = &conf->spools[i];
-        free(spool->name);
-        free(spool->path);
-        free(spool->done);
-        free(spool->failed);
-        free(spool->profile);
-        free(spool->pattern);
-    }
+    for (size_t i = 0; i < conf->spool_count; i++)
+        conf_spool_fini(&conf->spools[i]);
     free(conf->spools);
     *conf = (struct conf){0};
 }

@@ -39,6 +39,11 @@ struct conf_spool {
     int64_t settle_ms;
 };
 
+/* A deep copy that the caller ends with conf_spool_fini. */
+void conf_spool_copy(struct conf_spool *to, const struct conf_spool *from);
+bool conf_spool_same(const struct conf_spool *a, const struct conf_spool *b);
+void conf_spool_fini(struct conf_spool *spool);
+
 /* What is refused as uploaded already. X(NAME, word) */
 #define DUPLICATES(X)                                                                              \
     X(DUPLICATES_PATH, "path")       /* the bytes, or the beginning, of the path's last upload */  \

@@ -141,8 +141,9 @@ const size_t option_count = COUNT_OF(options);
 static const struct {
     const char *name;
     bool named;
+    const char *what;
 } sections[] = {
-#define X(name, text, named, what) [name] = {text, named},
+#define X(id, text, is_named, says) [id] = {text, is_named, says},
     OPTION_SECTIONS(X)
 #undef X
 };
@@ -155,6 +156,11 @@ const char *option_section_name(enum option_section section)
 bool option_section_is_named(enum option_section section)
 {
     return sections[section].named;
+}
+
+const char *option_section_what(enum option_section section)
+{
+    return sections[section].what;
 }
 
 enum option_section option_section_find(const char *name)

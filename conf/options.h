@@ -73,6 +73,9 @@ extern const size_t option_count;
 const char *option_section_name(enum option_section section);
 bool option_section_is_named(enum option_section section);
 
+/* What it is for, as sentences; static. */
+const char *option_section_what(enum option_section section);
+
 /* The section of this name; OPTION_SECTION_COUNT when there is none. */
 enum option_section option_section_find(const char *name);
 

@@ -10,16 +10,6 @@
 #define WIDTH 96
 #define EXAMPLE_NAME "daily"
 
-static const struct {
-    const char *name;
-    bool named;
-    const char *what;
-} sections[] = {
-#define X(id, text, is_named, says) [id] = {text, is_named, says},
-    OPTION_SECTIONS(X)
-#undef X
-};
-
 /* ---- docs/options.md ---- */
 
 static void print_rules(FILE *out)
@@ -58,8 +48,8 @@ static void print_section_table(FILE *out, enum option_section section)
 {
     char what[VALUE_TEXT_BYTES];
 
-    fprintf(out, "\n## [%s%s]\n\n%s\n\n", sections[section].name,
-            sections[section].named ? " NAME" : "", sections[section].what);
+    fprintf(out, "\n## [%s%s]\n\n%s\n\n", option_section_name(section),
+            option_section_is_named(section) ? " NAME" : "", option_section_what(section));
     fprintf(out, "| key | default | what it is | what may be written |\n"
                  "| --- | --- | --- | --- |\n");
     for (size_t i = 0; i < option_count; i++) {
@@ -130,13 +120,13 @@ static void print_sample_option(FILE *out, const struct option *option)
 static void print_sample_section(FILE *out, enum option_section section)
 {
     fprintf(out, "\n");
-    print_comment(out, sections[section].what);
+    print_comment(out, option_section_what(section));
     if (section == SECTION_BATCH || section == SECTION_SPOOL)
-        fprintf(out, "#[%s %s]\n", sections[section].name, EXAMPLE_NAME);
+        fprintf(out, "#[%s %s]\n", option_section_name(section), EXAMPLE_NAME);
     else if (section == SECTION_PROFILE)
-        fprintf(out, "[%s %s]\n", sections[section].name, PROFILE_BUILT_IN);
+        fprintf(out, "[%s %s]\n", option_section_name(section), PROFILE_BUILT_IN);
     else
-        fprintf(out, "[%s]\n", sections[section].name);
+        fprintf(out, "[%s]\n", option_section_name(section));
     for (size_t i = 0; i < option_count; i++)
         if (options[i].section == section)
             print_sample_option(out, &options[i]);

@@ -62,7 +62,7 @@ static const char *wanted_by(enum option_takes type)
     case TAKES_COUNT:
         return "a number from 1";
     case TAKES_PRIORITY:
-        return "a number from -10 to 10";
+        return "a number " PRIORITY_RANGE;
     case TAKES_TIME:
         return "a time such as 500ms, 30s, 5m or 1h";
     case TAKES_FLAG:

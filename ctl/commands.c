@@ -2,6 +2,7 @@
 #include "ctl/commands.h"
 
 #include "base/mem.h"
+#include "base/priority.h"
 #include "base/text.h"
 #include "ctl/arguments.h"
 #include "ctl/nearest.h"
@@ -208,7 +209,7 @@ const struct command_option command_options[] = {
     {"again", 0, NULL, TAKES_FLAG, AT(again), ON(CMD_UPLOAD),
      "also a file that is in already: its records are then in twice"},
     {"priority", 0, "N", TAKES_PRIORITY, AT(priority), ON(CMD_UPLOAD),
-     "from -10 to 10: what waits with a higher one gets a worker first; 0 by default"},
+     PRIORITY_RANGE ": what waits with a higher one gets a worker first; 0 by default"},
     {"no-wait", 0, NULL, TAKES_FLAG, AT(no_wait), ON(CMD_STOP),
      "answers as soon as the stop is durable; the rollback goes on"},
     {"timeout", 0, "TIME", TAKES_TIME, AT(timeout_ms), ON(CMD_WAIT),

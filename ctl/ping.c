@@ -108,15 +108,16 @@ static void print_pong(const json_t *pong)
         print_trouble(json_object_get(pong, "error"));
 }
 
-static enum exit_code greet_and_print(const struct arguments *arguments, enum ipc_kind ask)
+static enum exit_code greet_and_print(const struct arguments *arguments, enum ipc_kind ask,
+                                      void (*print)(const json_t *), void (*print_json)(json_t *))
 {
     struct greeting greeting = {.ask = ask};
     enum exit_code code = greet(arguments, &greeting);
 
     if (greeting.pong && arguments->json)
-        print_pong_json(greeting.pong);
+        print_json(greeting.pong);
     else if (greeting.pong)
-        print_pong(greeting.pong);
+        print(greeting.pong);
     else if (greeting.error.code != ERR_NONE)
         output_error(&greeting.error, arguments->json);
     json_decref(greeting.pong);
@@ -125,33 +126,36 @@ static enum exit_code greet_and_print(const struct arguments *arguments, enum ip
 
 enum exit_code run_ping(const struct arguments *arguments)
 {
-    return greet_and_print(arguments, IPC_PING);
+    return greet_and_print(arguments, IPC_PING, print_pong, print_pong_json);
 }
 
 enum exit_code run_pause(const struct arguments *arguments)
 {
     bool pause = arguments->command == &commands[CMD_PAUSE];
 
-    return greet_and_print(arguments, pause ? IPC_PAUSE : IPC_CONTINUE);
+    return greet_and_print(arguments, pause ? IPC_PAUSE : IPC_CONTINUE, print_pong,
+                           print_pong_json);
+}
+
+static void print_metrics(const json_t *answer)
+{
+    const char *text = ipc_text(answer, "metrics");
+
+    fputs(text ? text : "", stdout);
+}
+
+static void print_metrics_json(json_t *answer)
+{
+    const char *text = ipc_text(answer, "metrics");
+    json_t *object = json_pack("{s:s}", "metrics", text ? text : "");
+
+    output_json(object);
+    json_decref(object);
 }
 
 enum exit_code run_metrics(const struct arguments *arguments)
 {
-    struct greeting greeting = {.ask = IPC_METRICS};
-    enum exit_code code = greet(arguments, &greeting);
-    const char *text = greeting.pong ? ipc_text(greeting.pong, "metrics") : NULL;
-
-    if (text && arguments->json) {
-        json_t *object = json_pack("{s:s}", "metrics", text);
-        output_json(object);
-        json_decref(object);
-    } else if (text) {
-        fputs(text, stdout);
-    } else if (greeting.error.code != ERR_NONE) {
-        output_error(&greeting.error, arguments->json);
-    }
-    json_decref(greeting.pong);
-    return code;
+    return greet_and_print(arguments, IPC_METRICS, print_metrics, print_metrics_json);
 }
 
 enum exit_code run_version(const struct arguments *arguments)

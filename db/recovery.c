@@ -155,10 +155,20 @@ static void on_unfinished_read(void *arg, PGresult *result, const struct db_erro
     trackers_free(trackers, all);
 }
 
+static void read_unfinished(const struct unfinished_caller *caller, const char *owner,
+                            const struct claims *fenced)
+{
+    struct params params = {0};
+
+    param_text(&params, owner);
+    param_claims(&params, fenced);
+    query_send_context(caller->conn, SQL_unfinished_read, &params, on_unfinished_read, caller,
+                       sizeof *caller);
+}
+
 static void on_unfinished_fenced(void *arg, PGresult *result, const struct db_error *err)
 {
     const struct unfinished_caller *caller = arg;
-    struct params params = {0};
     struct claims claims;
 
     if (err) {
@@ -171,10 +181,7 @@ static void on_unfinished_fenced(void *arg, PGresult *result, const struct db_er
         claims.epochs[i] = result_int(result, (int)i, "epoch");
         claims.tokens[i] = result_int(result, (int)i, "token");
     }
-    param_text(&params, caller->owner);
-    param_claims(&params, &claims);
-    query_send_context(caller->conn, SQL_unfinished_read, &params, on_unfinished_read, caller,
-                       sizeof *caller);
+    read_unfinished(caller, caller->owner, &claims);
     claims_fini(&claims);
 }
 
@@ -196,12 +203,8 @@ void unfinished_read(struct db_conn *conn, const char *owner, on_unfinished answ
 {
     const struct unfinished_caller caller = {.conn = conn, .answer = answer, .arg = arg};
     const struct claims none = {.count = 0};
-    struct params params = {0};
 
-    param_text(&params, owner);
-    param_claims(&params, &none);
-    query_send_context(conn, SQL_unfinished_read, &params, on_unfinished_read, &caller,
-                       sizeof caller);
+    read_unfinished(&caller, owner, &none);
 }
 
 struct count_caller {

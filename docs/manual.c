@@ -173,16 +173,6 @@ void manual_uploadctl(FILE *out)
 
 /* ---- uploader.conf(5) ---- */
 
-static const struct {
-    const char *name;
-    bool named;
-    const char *what;
-} sections[] = {
-#define X(id, text, is_named, says) [id] = {text, is_named, says},
-    OPTION_SECTIONS(X)
-#undef X
-};
-
 static void put_key(FILE *out, const struct option *option)
 {
     char what[VALUE_TEXT_BYTES];
@@ -210,8 +200,9 @@ void manual_conf(FILE *out)
     put(out, "Sizes are bytes, or have K, M or G behind. Times have ms, s, m or h behind; a number "
              "alone is seconds. All errors are shown at once by uploaderd --check.");
     for (enum option_section s = 0; s < OPTION_SECTION_COUNT; s++) {
-        fprintf(out, ".Sh SECTION %s%s\n", sections[s].name, sections[s].named ? " NAME" : "");
-        put(out, sections[s].what);
+        fprintf(out, ".Sh SECTION %s%s\n", option_section_name(s),
+                option_section_is_named(s) ? " NAME" : "");
+        put(out, option_section_what(s));
         fputs(".Bl -tag -width Ds\n", out);
         for (size_t i = 0; i < option_count; i++)
             if (options[i].section == s)

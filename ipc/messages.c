@@ -2,6 +2,7 @@
 #include "ipc/messages.h"
 
 #include "base/mem.h"
+#include "base/priority.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -27,7 +28,7 @@ const struct ipc_field ipc_fields[] = {
     {IPC_UPLOAD, "again", IPC_BOOLEAN, false,
      "also when this file is in already; absent: as the option duplicates says"},
     {IPC_UPLOAD, "priority", IPC_INTEGER, false,
-     "from -10 to 10: those of higher priority get a worker first; 0 when absent"},
+     PRIORITY_RANGE ": those of higher priority get a worker first; 0 when absent"},
     {IPC_UPLOAD, "wait", IPC_BOOLEAN, false, "go on answering until the upload ends"},
 
     REF(IPC_STOP),

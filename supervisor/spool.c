@@ -47,7 +47,7 @@ struct arrival {
 
 struct spool {
     struct supervisor *supervisor;
-    struct conf_spool conf; /* borrows nothing */
+    struct conf_spool conf; /* a copy */
     struct spool_watch *watch;
     uv_timer_t *look, *pump;
     uv_work_t work;
@@ -454,19 +454,6 @@ static void look_later(struct spool *spool, uint64_t ms)
 
 /* ---- their life ---- */
 
-static struct conf_spool copy_of(const struct conf_spool *conf)
-{
-    return (struct conf_spool){
-        .name = mem_dup(conf->name),
-        .path = mem_dup(conf->path),
-        .done = mem_dup(conf->done),
-        .failed = mem_dup(conf->failed),
-        .profile = mem_dup(conf->profile),
-        .pattern = mem_dup(conf->pattern ? conf->pattern : "*"),
-        .settle_ms = conf->settle_ms,
-    };
-}
-
 struct spools *spools_new(struct supervisor *supervisor)
 {
     const struct conf *conf = &supervisor->conf;
@@ -476,7 +463,7 @@ struct spools *spools_new(struct supervisor *supervisor)
     for (; spools->count < conf->spool_count; spools->count++) {
         struct spool *spool = NEW(struct spool);
         spool->supervisor = supervisor;
-        spool->conf = copy_of(&conf->spools[spools->count]);
+        conf_spool_copy(&spool->conf, &conf->spools[spools->count]);
         spool->look = timer_new(supervisor->loop, spool);
         spool->pump = timer_new(supervisor->loop, spool);
         spools->list[spools->count] = spool;
@@ -534,12 +521,7 @@ static void spool_free(struct spool *spool)
     for (size_t i = 0; i < spool->count; i++)
         arrival_free(spool->arrivals[i]);
     free(spool->arrivals);
-    free(spool->conf.name);
-    free(spool->conf.path);
-    free(spool->conf.done);
-    free(spool->conf.failed);
-    free(spool->conf.profile);
-    free(spool->conf.pattern);
+    conf_spool_fini(&spool->conf);
     free(spool);
 }
 

@@ -232,20 +232,13 @@ static void keep(const char *option, char **now, char **then)
     *then = swap;
 }
 
-static bool spool_differs(const struct conf_spool *a, const struct conf_spool *b)
-{
-    return differs(a->name, b->name) || differs(a->path, b->path) || differs(a->done, b->done) ||
-           differs(a->failed, b->failed) || differs(a->profile, b->profile) ||
-           differs(a->pattern, b->pattern) || a->settle_ms != b->settle_ms;
-}
-
 /* They have copies of what they stand on. */
 static void warn_of_spools(const struct conf *now, const struct conf *then)
 {
     bool differ = now->spool_count != then->spool_count;
 
     for (size_t i = 0; !differ && i < now->spool_count; i++)
-        differ = spool_differs(&now->spools[i], &then->spools[i]);
+        differ = !conf_spool_same(&now->spools[i], &then->spools[i]);
     if (differ)
         log_line(LOG_LEVEL_WARNING, 0, "sections [spool NAME] count from the next start on");
 }

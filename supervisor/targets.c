@@ -234,8 +234,7 @@ int target_look(struct request *request, const json_t *message, struct error *er
 
     request->priority = ipc_int(message, "priority", PRIORITY_USUAL);
     if (request->priority < PRIORITY_LEAST || request->priority > PRIORITY_MOST)
-        return error_set(err, ERR_USAGE, "a priority is from %d to %d", PRIORITY_LEAST,
-                         PRIORITY_MOST);
+        return error_set(err, ERR_USAGE, "a priority is " PRIORITY_RANGE);
     if (!profile)
         return refusal_profile(request, name, err);
     request->profile = mem_dup(profile->name);
