@@ -15,6 +15,7 @@
 
 static const char *program = "uploader";
 static enum log_level threshold = LOG_LEVEL_INFO;
+static bool journal; /* is standard error */
 static log_file_of *file_of;
 static void *file_of_arg;
 
@@ -33,6 +34,7 @@ static const char *level_name(enum log_level level)
 void log_init(const char *name)
 {
     program = name;
+    journal = journal_is_there();
 }
 
 void log_set_level(enum log_level level)
@@ -98,7 +100,6 @@ static bool put_journal(enum log_level level, int64_t tracker, const char *text,
 static void put_line(enum log_level level, int64_t tracker, const char *text,
                      const struct error *err)
 {
-    bool journal = journal_is_there();
     char safe[3900];
     char object[32] = "";
 

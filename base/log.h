@@ -23,7 +23,8 @@ enum log_level {
 #undef X
 };
 
-/* Sets the program's name, which starts each line. Static text. */
+/* Sets the program's name, which starts each line, and finds out whether standard error is the
+ * journal, before which nothing is sent there. Static text. */
 void log_init(const char *program);
 
 /* Lines above this level are not written; LOG_LEVEL_INFO until it is called. */
