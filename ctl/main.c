@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "ctl/arguments.h"
 #include "ctl/commands.h"
+#include "ctl/complete.h"
 #include "ctl/output.h"
 #include "ipc/messages.h"
 
@@ -39,6 +40,8 @@ int main(int argc, char **argv)
     log_init("uploadctl");
     ipc_init();
     signal(SIGPIPE, SIG_IGN);
+    if (argc > 1 && strcmp(argv[1], COMPLETE_COMMAND) == 0)
+        return (int)output_end(complete(argv + 2, (size_t)argc - 2));
     if (arguments_parse(&arguments, argc, argv, &err) < 0) {
         output_error(&err, arguments.json);
         return (int)output_end(error_code_exit(err.code));

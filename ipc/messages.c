@@ -81,6 +81,7 @@ const struct ipc_field ipc_fields[] = {
     {IPC_PONG, "running", IPC_INTEGER, true, "workers"},
     {IPC_PONG, "queued", IPC_INTEGER, true, "uploads that wait for one"},
     {IPC_PONG, "paused", IPC_BOOLEAN, false, "no upload is begun until continue"},
+    {IPC_PONG, "profiles", IPC_LIST_OF, false, "names of the configuration's profiles"},
     {IPC_PONG, "error", IPC_OBJECT_OF, false, "why the database is away, when that is known"},
 
     REF(IPC_OBJECT),

@@ -210,19 +210,29 @@ int question_begin(struct request *request, const json_t *message, struct error 
     return 0;
 }
 
+static json_t *profile_names(const struct conf *conf)
+{
+    json_t *names = json_array();
+
+    for (size_t i = 0; i < conf->profile_count; i++)
+        json_array_append_new(names, json_string(conf->profiles[i].name));
+    return names;
+}
+
 void question_ping(struct request *request)
 {
     const struct supervisor *supervisor = request->supervisor;
     const struct error *trouble = database_trouble(supervisor->database);
 
-    request_done(
-        request,
-        json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:o*}", "kind", ipc_kind_name(IPC_PONG),
-                  "database", supervisor->open ? "ready" : "away", "version", UPLOADER_VERSION,
-                  "name", supervisor->name, "pid", (json_int_t)getpid(), "running",
-                  (json_int_t)uploads_running(supervisor->uploads), "queued",
-                  (json_int_t)uploads_queued(supervisor->uploads), "paused",
-                  (int)supervisor->paused, "error", trouble ? ipc_error_json(trouble) : NULL));
+    request_done(request,
+                 json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:o, s:o*}", "kind",
+                           ipc_kind_name(IPC_PONG), "database", supervisor->open ? "ready" : "away",
+                           "version", UPLOADER_VERSION, "name", supervisor->name, "pid",
+                           (json_int_t)getpid(), "running",
+                           (json_int_t)uploads_running(supervisor->uploads), "queued",
+                           (json_int_t)uploads_queued(supervisor->uploads), "paused",
+                           (int)supervisor->paused, "profiles", profile_names(&supervisor->conf),
+                           "error", trouble ? ipc_error_json(trouble) : NULL));
 }
 
 void question_metrics(struct request *request)
