@@ -114,7 +114,7 @@ FUZZ_SHARED := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/fuzz/fuzz_%,$(
 $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_SHARED) $(LIBRARY)
 	@echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(all_libs)
-$(BUILD)/print-docs: $(BUILD)/obj/docs/print.o $(BUILD)/obj/docs/manual.o $(LIBRARY)
+$(BUILD)/print-docs: $(call parts,docs) $(LIBRARY)
 	@echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(all_libs)
 
@@ -194,6 +194,7 @@ check: packages-build packages-check
 	@scripts/check-arrows
 	@scripts/check-banned
 	@scripts/check-units $(BUILD)
+	@scripts/check-man man/*.[158]
 	@echo "make check: all well"
 
 # Those of db/ need a server: make test runs them.
@@ -202,15 +203,13 @@ unit: $(SERVERLESS)
 	@for t in $(SERVERLESS); do $$t >$$t.log 2>&1 || { cat $$t.log; exit 1; }; done
 	@echo "unit tests: $(words $(SERVERLESS)) programs passed"
 
-PAGES := man/uploadctl.1 man/uploader.conf.5 man/uploaderd.8
 DOCS := docs/states.md docs/protocol.md docs/options.md docs/codes.md docs/uploadctl.md \
-    examples/uploader.conf $(PAGES)
+    examples/uploader.conf $(patsubst %.in,%,$(wildcard man/*.in))
 .PHONY: docs docs-check
 docs: packages-build packages-check $(BUILD)/print-docs
 	@scripts/docs $(BUILD)/print-docs $(DOCS)
 docs-check: $(BUILD)/print-docs
 	@scripts/docs --check $(BUILD)/print-docs $(DOCS)
-	@scripts/check-manual
 
 .PHONY: lint analyze indent model mutants bench bench-scale
 lint: analyze packages-lint

@@ -85,6 +85,10 @@ const struct option *option_find(enum option_section section, const char *key);
 /* The option of this key in whichever section is first; NULL when there is none. Static. */
 const struct option *option_find_anywhere(const char *key);
 
+/* How the file is written, a rule each, in sentences; code stands between `backquotes`. Static. */
+extern const char *const option_rules[];
+extern const size_t option_rule_count;
+
 /* Prints docs/options.md. */
 void options_print_markdown(FILE *out);
 

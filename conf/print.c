@@ -2,7 +2,6 @@
 /* The documents that are printed from the table of options. */
 #include "conf/conf.h"
 #include "conf/options.h"
-#include "conf/scan.h"
 #include "conf/values.h"
 
 #include <string.h>
@@ -10,30 +9,39 @@
 #define WIDTH 96
 #define EXAMPLE_NAME "daily"
 
+/* A text broken at blanks, behind `first` on its first line and `next` on the others. */
+static void print_wrapped(FILE *out, const char *first, const char *next, const char *text)
+{
+    const char *prefix = first;
+    size_t room = WIDTH - strlen(first);
+
+    while (*text) {
+        size_t size = strlen(text);
+        if (size > room) {
+            size = room;
+            while (size > 0 && text[size] != ' ')
+                size--;
+        }
+        if (size == 0)
+            size = strcspn(text, " ");
+        fprintf(out, "%s%.*s\n", prefix, (int)size, text);
+        text += size;
+        text += strspn(text, " ");
+        prefix = next;
+    }
+}
+
+static void print_comment(FILE *out, const char *text)
+{
+    print_wrapped(out, "# ", "# ", text);
+}
+
 /* ---- docs/options.md ---- */
 
 static void print_rules(FILE *out)
 {
-    fprintf(
-        out,
-        "The configuration is an INI file, in UTF-8, of at most %zu bytes. The files *.conf of the "
-        "folder `conf.d`\nbeside it are read after it, in the order of their names' bytes.\n\n"
-        "- `[section]` and `key = value` begin in the first column. `#` or `;` at the beginning "
-        "of a line makes it a\n  comment; further on in a line they do not: a blank and a `;` "
-        "in a value are refused.\n"
-        "- An indented line goes on with the value above it: it is one more item of a list, or "
-        "the rest of a long\n  value. The first item may stand on the key's line or below it. "
-        "A line is at most %d bytes long, the name\n  of a section or key at most %d.\n"
-        "- A section and a key may be in a file once. A value in a later file takes the place "
-        "of an earlier one, a\n  list as a whole.\n"
-        "- The name of a profile or batch begins with an ASCII letter, a digit or `_`, and goes "
-        "on with these, `-`\n  and `.`.\n"
-        "- Sizes are bytes, or have K, M or G behind (1024, 1024², 1024³). Times have ms, s, m "
-        "or h behind; a number\n  alone is seconds.\n"
-        "- What is unknown, twice, out of bounds or could be read in two ways is an error. All "
-        "errors are shown at\n  once, as `FILE:LINE: section.key: what is wrong; what to "
-        "write`: `uploaderd --check --config FILE`.\n",
-        SCAN_FILE_MAX_BYTES, SCAN_LINE_MAX_BYTES, SCAN_NAME_MAX_BYTES);
+    for (size_t i = 0; i < option_rule_count; i++)
+        print_wrapped(out, "- ", "  ", option_rules[i]);
 }
 
 static void print_default(FILE *out, const struct option *option)
@@ -70,24 +78,6 @@ void options_print_markdown(FILE *out)
 }
 
 /* ---- examples/uploader.conf ---- */
-
-/* A comment, broken at blanks. */
-static void print_comment(FILE *out, const char *text)
-{
-    while (*text) {
-        size_t size = strlen(text);
-        if (size > WIDTH - 2) {
-            size = WIDTH - 2;
-            while (size > 0 && text[size] != ' ')
-                size--;
-        }
-        if (size == 0)
-            size = strcspn(text, " ");
-        fprintf(out, "# %.*s\n", (int)size, text);
-        text += size;
-        text += strspn(text, " ");
-    }
-}
 
 static void print_sample_value(FILE *out, const struct option *option)
 {

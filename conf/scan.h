@@ -9,7 +9,8 @@
 
 #include <stddef.h>
 
-#define SCAN_FILE_MAX_BYTES ((size_t)1 << 20)
+#define SCAN_FILE_MAX_MIB 1
+#define SCAN_FILE_MAX_BYTES ((size_t)SCAN_FILE_MAX_MIB << 20)
 #define SCAN_LINE_MAX_BYTES 198 /* 200 with a line feed and a NUL behind: all inih has room for */
 #define SCAN_NAME_MAX_BYTES 49  /* of a section or key */
 

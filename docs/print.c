@@ -4,7 +4,7 @@
 #include "base/status.h"
 #include "conf/options.h"
 #include "ctl/commands.h"
-#include "docs/manual.h"
+#include "docs/man.h"
 #include "ipc/messages.h"
 #include "supervisor/states.h"
 
@@ -118,9 +118,6 @@ static const struct {
     {"docs/options.md", options_print_markdown},
     {"docs/codes.md", print_codes},
     {"docs/uploadctl.md", commands_print_markdown},
-    {"man/uploadctl.1", manual_uploadctl},
-    {"man/uploader.conf.5", manual_conf},
-    {"man/uploaderd.8", manual_uploaderd},
     {"examples/uploader.conf", options_print_sample},
 };
 
@@ -131,6 +128,8 @@ int main(int argc, char **argv)
             documents[i].print(stdout);
             return EXIT_DONE;
         }
+    if (argc == 2 && strncmp(argv[1], "man/", 4) == 0)
+        return man_print(stdout, argv[1]) < 0 ? EXIT_FAILED : EXIT_DONE;
     fprintf(stderr, "usage: print-docs FILE, one of those that make docs names\n");
     return EXIT_USAGE;
 }

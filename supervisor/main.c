@@ -7,7 +7,7 @@
 #include "conf/conf.h"
 #include "db/conn.h"
 #include "ipc/messages.h"
-#include "supervisor/daemon_options.h"
+#include "supervisor/command_line.h"
 #include "supervisor/states.h"
 #include "supervisor/supervisor.h"
 
@@ -29,7 +29,7 @@ struct arguments {
 
 static const struct option options[] = {
 #define X(letter, shown, name, takes, what) {name, takes, NULL, letter},
-    DAEMON_OPTIONS(X)
+    UPLOADERD_OPTIONS(X)
 #undef X
         {NULL, 0, NULL, 0},
 };
@@ -41,11 +41,16 @@ static void print_help(void)
         "  uploaderd --config uploader.conf           the service, in the foreground\n"
         "  uploaderd --config uploader.conf --batch   one run over the [batch NAME] sections\n\n");
 #define X(letter, shown, name, takes, what) printf("  %-22s %s\n", shown, what);
-    DAEMON_OPTIONS(X)
+    UPLOADERD_OPTIONS(X)
 #undef X
-    printf("\nSIGTERM and SIGINT end it in order, SIGHUP reads the configuration again.\n"
-           "Exit codes: 0 ended in order; 1 failed; 2 usage or configuration. Of --batch: 0 every\n"
-           "file is in; 3 with rejects; 1 otherwise.\n");
+    printf("\nSignals:\n");
+#define X(signal, what) printf("  %-22s %s\n", #signal, what);
+    UPLOADERD_SIGNALS(X)
+#undef X
+    printf("\nExit codes:\n");
+#define X(code, when) printf("  %-22d %s\n", (int)(code), when);
+    UPLOADERD_EXITS(X)
+#undef X
 }
 
 static bool set_option(struct arguments *arguments, int letter, const char *value)

@@ -132,7 +132,7 @@ static void close_parts(struct shutdown *shutdown)
     spools_stop(supervisor->spools);
     control_close(supervisor->control);
     uploads_close(supervisor->uploads);
-    for (size_t i = 0; i < SUPERVISOR_SIGNALS; i++)
+    for (size_t i = 0; i < UPLOADERD_SIGNAL_COUNT; i++)
         uv_close((uv_handle_t *)&supervisor->signals[i], NULL);
     uv_unref((uv_handle_t *)shutdown->timer);
     uv_timer_start(shutdown->timer, on_hung, THREADS_MS, 0);

@@ -60,7 +60,11 @@ static void on_signal(uv_signal_t *handle, int number)
 
 static void watch_signals(struct supervisor *supervisor)
 {
-    static const int numbers[SUPERVISOR_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+    static const int numbers[] = {
+#define X(signal, what) signal,
+        UPLOADERD_SIGNALS(X)
+#undef X
+    };
 
     for (size_t i = 0; i < COUNT_OF(numbers); i++) {
         uv_signal_init(supervisor->loop, &supervisor->signals[i]);

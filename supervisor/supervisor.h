@@ -4,6 +4,7 @@
 #define SUPERVISOR_SUPERVISOR_H
 
 #include "conf/conf.h"
+#include "supervisor/command_line.h"
 #include "supervisor/metrics.h"
 
 #include <stdbool.h>
@@ -20,8 +21,6 @@ struct shutdown;
 struct spools;
 struct systemd;
 struct uploads;
-
-#define SUPERVISOR_SIGNALS 3
 
 struct supervisor {
     uv_loop_t *loop;
@@ -48,7 +47,7 @@ struct supervisor {
     struct metrics metrics;
     int exit_code;
     uint64_t away_since_ms; /* uv_now when the database was lost; of the start until it was there */
-    uv_signal_t signals[SUPERVISOR_SIGNALS];
+    uv_signal_t signals[UPLOADERD_SIGNAL_COUNT];
 };
 
 /* Builds the parts and starts them: the socket listens, the database is being connected. Errors:
