@@ -65,6 +65,8 @@ static const char *wanted_by(enum option_takes type)
         return "a number " PRIORITY_RANGE;
     case TAKES_TIME:
         return "a time such as 500ms, 30s, 5m or 1h";
+    case TAKES_COLOR:
+        return "auto, always or never";
     case TAKES_FLAG:
     case TAKES_TEXT:
         break;
@@ -148,6 +150,10 @@ static int take(struct arguments *arguments, const struct command_option *option
         break;
     case TAKES_TIME:
         good = units_parse_ms(value, to);
+        break;
+    case TAKES_COLOR:
+        *(enum color_when *)to = color_when_parse(value);
+        good = *(enum color_when *)to < COLOR_WHEN_COUNT;
         break;
     }
     return good ? 0 : bad_value(option, value, err);

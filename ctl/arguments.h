@@ -4,6 +4,7 @@
 #define CTL_ARGUMENTS_H
 
 #include "base/error.h"
+#include "ctl/color.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,6 +19,7 @@ struct arguments {
     const struct command *command;
     const char *socket; /* by --socket, UPLOADER_SOCKET, or the default */
     bool json;
+    enum color_when color;
     bool help;
     bool version;
     bool wait;

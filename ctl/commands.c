@@ -198,6 +198,9 @@ const struct command_option command_options[] = {
      "the supervisor's control socket; else what " SOCKET_VARIABLE " says, else the default"},
     {"json", 0, NULL, TAKES_FLAG, AT(json), ON_ALL,
      "prints JSON and nothing else, errors too: one object, or one a line"},
+    {"color", 0, "WHEN", TAKES_COLOR, AT(color), ON_ALL,
+     "auto (by default: on a terminal, unless NO_COLOR is set), always or never: statuses in "
+     "color"},
     {"help", 'h', NULL, TAKES_FLAG, AT(help), ON_ALL, "as the command help"},
     {"version", 0, NULL, TAKES_FLAG, AT(version), ON_ALL, "as the command version"},
     {"wait", 0, NULL, TAKES_FLAG, AT(wait), ON(CMD_UPLOAD),

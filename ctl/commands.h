@@ -49,7 +49,15 @@ struct command {
 
 extern const struct command commands[COMMAND_COUNT];
 
-enum option_takes { TAKES_FLAG, TAKES_TEXT, TAKES_STATUS, TAKES_COUNT, TAKES_PRIORITY, TAKES_TIME };
+enum option_takes {
+    TAKES_FLAG,
+    TAKES_TEXT,
+    TAKES_STATUS,
+    TAKES_COUNT,
+    TAKES_PRIORITY,
+    TAKES_TIME,
+    TAKES_COLOR
+};
 
 /* Commands that take an option, as bits. */
 #define ON(command) (1u << (command))

@@ -156,6 +156,11 @@ static void offer_values(const struct line *line)
         else
             puts(COMPLETE_FILES);
         break;
+    case TAKES_COLOR:
+#define X(name, word) offer(line, word);
+        COLOR_WHENS(X)
+#undef X
+        break;
     case TAKES_FLAG:
     case TAKES_COUNT:
     case TAKES_PRIORITY:

@@ -3,6 +3,7 @@
  * nor a file that it names. */
 #include "base/log.h"
 #include "ctl/arguments.h"
+#include "ctl/color.h"
 #include "ctl/commands.h"
 #include "ctl/complete.h"
 #include "ctl/output.h"
@@ -46,5 +47,6 @@ int main(int argc, char **argv)
         output_error(&err, arguments.json);
         return (int)output_end(error_code_exit(err.code));
     }
+    color_init(arguments.color);
     return (int)output_end(arguments.command->run(&arguments));
 }

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "ctl/asks.h"
+#include "ctl/color.h"
 #include "ctl/ending.h"
 #include "ctl/output.h"
 #include "ctl/show.h"
@@ -37,6 +38,20 @@ static void print_upload_error(const struct asks *asks, const struct ask *ask)
         output_error_lines(&err);
 }
 
+/* "KILLED: ..." */
+static void print_ending(const char *line)
+{
+    size_t length = strcspn(line, ":");
+    char status[24];
+
+    snprintf(status, sizeof status, "%.*s", length < sizeof status ? (int)length : 0, line);
+    if (color_of(status)) {
+        color_print(stdout, status);
+        line += length;
+    }
+    print_escaped(stdout, line);
+}
+
 static void print_upload(const struct asks *asks, const struct ask *ask)
 {
     if (asks->command == IPC_STATUS) {
@@ -49,7 +64,7 @@ static void print_upload(const struct asks *asks, const struct ask *ask)
         fputs(": ", stdout);
     }
     char *line = ending_line(asks->command, &ask->named, ask->upload, ask->note);
-    print_escaped(stdout, line);
+    print_ending(line);
     fputc('\n', stdout);
     free(line);
 }

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "ctl/color.h"
 #include "ctl/width.h"
 
 #include <langinfo.h>
@@ -105,6 +106,16 @@ static void must(int rc)
         log_fatal("cannot make a table: %s", strerror(-rc));
 }
 
+static void put_cell(const struct sheet *sheet, struct libscols_line *line, size_t column,
+                     const char *text)
+{
+    const char *color = sheet->columns[column].align == SHEET_STATUS ? color_of(text) : NULL;
+
+    must(scols_line_set_data(line, column, text));
+    if (color)
+        must(scols_cell_set_color(scols_line_get_cell(line, column), color));
+}
+
 static struct libscols_table *fill(struct sheet *sheet)
 {
     struct libscols_table *table = scols_new_table();
@@ -120,7 +131,7 @@ static struct libscols_table *fill(struct sheet *sheet)
         if (!line)
             mem_none("a table");
         for (size_t c = 0; c < sheet->column_count; c++)
-            must(scols_line_set_data(line, c, sheet->cells[r * sheet->column_count + c]));
+            put_cell(sheet, line, c, sheet->cells[r * sheet->column_count + c]);
     }
     return table;
 }
@@ -136,6 +147,7 @@ void sheet_print(struct sheet *sheet, bool headings_again)
     struct libscols_table *table = fill(sheet);
     /* what has to be cut is cut by now, and what has to be escaped is escaped; but libsmartcols
      * never ends on bytes that are no characters of the locale, unless it encodes them */
+    must(scols_table_enable_colors(table, 1)); /* cells that have one */
     must(scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER));
     if (strcmp(nl_langinfo(CODESET), "UTF-8") == 0)
         must(scols_table_enable_noencoding(table, 1));

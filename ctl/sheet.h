@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum sheet_align { SHEET_LEFT, SHEET_RIGHT };
+/* A status is at the left, and has its color. */
+enum sheet_align { SHEET_LEFT, SHEET_RIGHT, SHEET_STATUS };
 
 /* What is cut away of the last column. */
 enum sheet_cut { SHEET_CUT_END, SHEET_CUT_START };

@@ -6,6 +6,7 @@
 #include "base/profile.h"
 #include "base/text.h"
 #include "ctl/base64.h"
+#include "ctl/color.h"
 #include "ctl/ending.h"
 #include "ctl/numbers.h"
 #include "ipc/messages.h"
@@ -123,9 +124,23 @@ static void show_waiting(const json_t *upload)
         line("priority", text);
 }
 
-void show_upload(const json_t *upload)
+static void show_status(const json_t *upload)
 {
     const char *phase = text_of(upload, "phase");
+    bool ended = strcmp(phase, "ended") == 0;
+
+    printf("%-14s ", "status");
+    color_print(stdout, text_of(upload, "status"));
+    if (!ended) {
+        fputs(" (", stdout);
+        color_print(stdout, phase);
+        fputc(')', stdout);
+    }
+    fputc('\n', stdout);
+}
+
+void show_upload(const json_t *upload)
+{
     char text[2 * NUMBER_BYTES];
     char number[NUMBER_BYTES];
 
@@ -134,10 +149,7 @@ void show_upload(const json_t *upload)
     line("upload", text);
     line_of("file", upload, "path");
     line_of("profile", upload, "profile");
-    snprintf(text, sizeof text, "%.40s%s%.40s%s", text_of(upload, "status"),
-             strcmp(phase, "ended") == 0 ? "" : " (", strcmp(phase, "ended") == 0 ? "" : phase,
-             strcmp(phase, "ended") == 0 ? "" : ")");
-    line("status", text);
+    show_status(upload);
     show_waiting(upload);
     show_numbers(upload);
     time_of(number, upload, "created_at");
@@ -158,8 +170,9 @@ void show_upload(const json_t *upload)
 /* ---- many uploads ---- */
 
 static const struct sheet_column upload_columns[] = {
-    {"ID", SHEET_RIGHT},      {"STATUS", SHEET_LEFT}, {"PHASE", SHEET_LEFT}, {"ROWS", SHEET_RIGHT},
-    {"REJECTS", SHEET_RIGHT}, {"DONE", SHEET_RIGHT},  {"SIZE", SHEET_RIGHT}, {"FILE", SHEET_LEFT},
+    {"ID", SHEET_RIGHT},   {"STATUS", SHEET_STATUS}, {"PHASE", SHEET_LEFT},
+    {"ROWS", SHEET_RIGHT}, {"REJECTS", SHEET_RIGHT}, {"DONE", SHEET_RIGHT},
+    {"SIZE", SHEET_RIGHT}, {"FILE", SHEET_LEFT},
 };
 
 struct sheet *show_uploads_new(void)
@@ -234,8 +247,9 @@ void show_change(const json_t *upload)
     else
         time_of(at, upload, "updated_at");
     ending_percent(percent, upload);
-    printf("%s  %lld %s%s%s  %s  %s  %s  %s\n", at, (long long)ipc_int(upload, "id", 0),
-           text_of(upload, "status"), phase_of(upload)[0] ? " " : "", phase_of(upload),
+    printf("%s  %lld ", at, (long long)ipc_int(upload, "id", 0));
+    color_print(stdout, text_of(upload, "status"));
+    printf("%s%s  %s  %s  %s  %s\n", phase_of(upload)[0] ? " " : "", phase_of(upload),
            text_counted(rows, ipc_int(upload, "rows", 0), "row"),
            text_counted(rejects, ipc_int(upload, "rejects", 0), "reject"), percent, escaped);
     free(escaped);
@@ -245,8 +259,8 @@ void show_change(const json_t *upload)
 /* ---- events ---- */
 
 static const struct sheet_column event_columns[] = {
-    {"AT", SHEET_LEFT},   {"FROM", SHEET_LEFT}, {"TO", SHEET_LEFT},     {"EVENT", SHEET_LEFT},
-    {"UID", SHEET_RIGHT}, {"HOST", SHEET_LEFT}, {"REASON", SHEET_LEFT},
+    {"AT", SHEET_LEFT},   {"FROM", SHEET_STATUS}, {"TO", SHEET_STATUS},   {"EVENT", SHEET_LEFT},
+    {"UID", SHEET_RIGHT}, {"HOST", SHEET_LEFT},   {"REASON", SHEET_LEFT},
 };
 
 struct sheet *show_events_new(void)

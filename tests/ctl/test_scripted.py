@@ -477,7 +477,8 @@ def test_tables_fit_the_terminal(supervisor):
     os.close(slave)
     assert process.wait(30) == 0
     lines = os.read(master, 65536).decode().splitlines()
-    assert len(lines) == 2 and len(lines[1]) <= 90 and lines[1].endswith("far/down.csv")
+    shown = re.sub(r"\x1b\[\d+m", "", lines[1])
+    assert len(lines) == 2 and len(shown) <= 90 and shown.endswith("far/down.csv")
     os.close(master)
     assert "/data/" + "very/" * 30 in run(one, "list")[0]
 
@@ -548,3 +549,48 @@ def test_watch_over_a_restart(supervisor, as_json):
         assert err == "" and all("id" in made for made in objects(out))
     else:
         assert "watching goes on when that is over" in err and "it is over" in err
+
+
+# ---- colors ----
+
+
+def colored(text):
+    """What is in a color."""
+    return re.findall(r"\x1b\[3\dm(\w+)\x1b\[0m", text)
+
+
+@pytest.mark.parametrize("command", ["list", "status 1", "wait 1"])
+def test_a_status_has_its_color(supervisor, command):
+    def answer(client, request):
+        if request["kind"] == "list":
+            client.answer(request, {"kind": "object", "upload": upload(status="FAILED")})
+            client.answer(request, {"kind": "done", "more": False})
+        else:
+            client.answer(request, last(upload(status="FAILED")))
+
+    one = supervisor(answer)
+
+    def print_of(*options, **env):
+        return run(one, *command.split(), *options, code=int(command == "wait 1"), env=env)[0]
+
+    plain = print_of()
+    assert "FAILED" in plain and "\x1b" not in plain
+    assert print_of("--color=auto") == print_of("--color=never") == plain
+    for env in ({}, {"NO_COLOR": "1"}):  # what is asked for goes before
+        text = print_of("--color=always", **env)
+        assert colored(text) == ["FAILED"] and re.sub(r"\x1b\[\d+m", "", text) == plain
+    assert "\x1b" not in print_of("--color=always", "--json")
+
+
+@pytest.mark.parametrize("env, has", [
+    ({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": ""}, True),
+    ({"TERM": "xterm", "NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_colors_of_a_terminal(supervisor, env, has):
+    master, slave = pty.openpty()
+    one = supervisor(always(last(upload(status="FAILED"))))
+    process = start(one, "status", "1", stdout=slave, env=env)
+    process.communicate(timeout=60)
+    os.close(slave)
+    text = os.read(master, 65536).decode()
+    os.close(master)
+    assert "FAILED" in text and bool(colored(text)) == has
