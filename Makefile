@@ -146,7 +146,8 @@ shell: packages-build packages-server
 
 # DESTDIR, prefix, sysconfdir and others: scripts/install says which, and what goes where.
 .PHONY: install uninstall
-export DESTDIR prefix sysconfdir bindir sbindir libexecdir unitdir sysusersdir tmpfilesdir mandir docdir
+export DESTDIR prefix sysconfdir bindir sbindir libexecdir unitdir sysusersdir tmpfilesdir mandir docdir \
+    completionsdir
 install: programs
 	@scripts/install put $(BUILD)
 uninstall:

@@ -10,6 +10,7 @@
 #include "ctl/heard.h"
 #include "ipc/messages.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,9 +98,17 @@ static void take_last(struct line *line, char *word)
 
 /* ---- printing ---- */
 
+/* A line each: what has a line break, or would be read by the terminal, is not offered. */
+static bool is_one_line(const char *candidate)
+{
+    while (*candidate && !iscntrl((unsigned char)*candidate))
+        candidate++;
+    return *candidate == '\0';
+}
+
 static void offer(const struct line *line, const char *candidate)
 {
-    if (strncmp(candidate, line->word, strlen(line->word)) == 0)
+    if (is_one_line(candidate) && strncmp(candidate, line->word, strlen(line->word)) == 0)
         printf("%s%s%s\n", line->leading, line->leading[0] ? "=" : "", candidate);
 }
 
