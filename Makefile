@@ -48,7 +48,7 @@ parts = $(foreach part,$(1),$(call objects,$(part)))
 not_main = $(filter-out %/main.o,$(1))
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-TEST_TOOLS := $(addprefix $(BUILD)/tests/,csvdump nth load badsector.so openat2.so heap.so)
+TEST_TOOLS := $(addprefix $(BUILD)/tests/,csvdump nth load badsector.so misbehave.so openat2.so heap.so)
 
 .PHONY: all
 all: packages-build
@@ -74,7 +74,7 @@ $(BUILD)/uploadctl: $(call parts,$(uploadctl_parts))
 	@echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) $(EXTRA) $(LINK_HARDENING) -o $@ $^ $(uploadctl_libs)
 
-$(BUILD)/obj/%.o: %.c Makefile | $(BUILD)/gen/sql.inc
+$(BUILD)/obj/%.o: %.c Makefile | $(BUILD)/gen/sql.inc $(BUILD)/gen/filter.inc
 	@mkdir -p $(@D)
 	@echo "  CC $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -82,6 +82,12 @@ $(BUILD)/obj/%.o: %.c Makefile | $(BUILD)/gen/sql.inc
 $(BUILD)/gen/sql.inc: db/sql/embed db/sql db/sql/migrations $(wildcard db/sql/*.sql db/sql/migrations/*.sql)
 	@mkdir -p $(@D)
 	db/sql/embed db/sql/*.sql > $@.new && mv $@.new $@
+
+$(BUILD)/gen/filter.inc: worker/filter/print.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -I. -o $(@D)/print-filter $< -lseccomp
+	@echo "  GEN $@"
+	$(Q)$(@D)/print-filter > $@.new && mv $@.new $@
 
 LIBRARY = $(call not_main,$(call parts,$(FOLDERS)))
 
@@ -97,10 +103,7 @@ $(BUILD)/tests/nth $(BUILD)/tests/load: $(BUILD)/tests/%: tests/crash/%.c
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $<
-$(BUILD)/tests/heap.so: tests/crash/heap.c
-$(BUILD)/tests/badsector.so: tests/crash/badsector.c
-$(BUILD)/tests/openat2.so: tests/crash/openat2.c
-$(BUILD)/tests/%.so:
+$(BUILD)/tests/%.so: tests/crash/%.c
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -fPIC -shared -o $@ $<
@@ -216,8 +219,8 @@ docs-check: $(BUILD)/print-docs
 lint: analyze packages-lint
 	@scripts/lint $(BUILD) $(foreach folder,$(FOLDERS),$(call sources,$(folder)))
 
-analyze: packages-build packages-check $(BUILD)/gen/sql.inc
-	@scripts/analyze $(BUILD) $(foreach folder,$(FOLDERS) docs tests/unit tests/csv tests/crash,$(call sources,$(folder)))
+analyze: packages-build packages-check $(BUILD)/gen/sql.inc $(BUILD)/gen/filter.inc
+	@scripts/analyze $(BUILD) $(foreach folder,$(FOLDERS) docs tests/unit tests/csv tests/crash worker/filter,$(call sources,$(folder)))
 
 indent: packages-check
 	clang-format -i $$(git ls-files '*.[ch]')

@@ -26,15 +26,24 @@ static const char *const names[] = {
 #undef X
 };
 
-bool journal_is_there(void)
+static int journal = -1; /* the socket */
+
+static bool is_journal(int fd)
 {
     const char *stream = getenv("JOURNAL_STREAM");
     uintmax_t device;
     uintmax_t inode;
     struct stat st;
 
-    return stream && sscanf(stream, "%ju:%ju", &device, &inode) == 2 &&
-           fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+    return stream && sscanf(stream, "%ju:%ju", &device, &inode) == 2 && fstat(fd, &st) == 0 &&
+           st.st_dev == device && st.st_ino == inode;
+}
+
+bool journal_open(void)
+{
+    if (is_journal(STDERR_FILENO))
+        journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    return journal >= 0;
 }
 
 static struct iovec piece(const char *text)
@@ -57,13 +66,13 @@ static size_t gather(struct iovec *pieces, const char *const values[JOURNAL_FIEL
 }
 
 /* Named anew each time: a journal that was started again is found. */
-static bool try_send(int fd, struct iovec *pieces, size_t count)
+static bool try_send(struct iovec *pieces, size_t count)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = SOCKET};
     struct msghdr message = {
         .msg_name = &to, .msg_namelen = sizeof to, .msg_iov = pieces, .msg_iovlen = count};
 
-    return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+    return sendmsg(journal, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
 bool journal_send(const char *const values[JOURNAL_FIELD_COUNT])
@@ -72,15 +81,12 @@ bool journal_send(const char *const values[JOURNAL_FIELD_COUNT])
     struct iovec pieces[JOURNAL_FIELD_COUNT * PIECES];
     size_t count = gather(pieces, values);
     int patience_ms = stuck ? 0 : PATIENCE_MS;
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool sent = fd >= 0 && try_send(fd, pieces, count);
+    bool sent = try_send(pieces, count);
 
-    for (; fd >= 0 && !sent && errno == EAGAIN && patience_ms > 0; patience_ms -= STEP_MS) {
+    for (; !sent && errno == EAGAIN && patience_ms > 0; patience_ms -= STEP_MS) {
         poll(NULL, 0, STEP_MS);
-        sent = try_send(fd, pieces, count);
+        sent = try_send(pieces, count);
     }
-    stuck = !sent && fd >= 0 && errno == EAGAIN;
-    if (fd >= 0)
-        close(fd);
+    stuck = !sent && errno == EAGAIN;
     return sent || stuck;
 }

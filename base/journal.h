@@ -24,8 +24,9 @@ enum journal_field {
         JOURNAL_FIELD_COUNT
 };
 
-/* Is standard error a stream of the journal, as JOURNAL_STREAM says of it? */
-bool journal_is_there(void);
+/* Is standard error a stream of the journal, as JOURNAL_STREAM says of it? Then opens a socket to
+ * it, which stays: whoever is confined later could not open one. */
+bool journal_open(void);
 
 /* Sends one entry; a value is NULL for a field that it has not, and is left out when there is a
  * line break in it. A journal that does not read is waited for a little, and its entries are then

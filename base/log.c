@@ -34,7 +34,7 @@ static const char *level_name(enum log_level level)
 void log_init(const char *name)
 {
     program = name;
-    journal = journal_is_there();
+    journal = journal_open();
 }
 
 void log_set_level(enum log_level level)

@@ -86,6 +86,7 @@ struct conf {
     int64_t max_queued;
     int64_t stop_timeout_ms;
     bool resume;
+    bool confine;
     int64_t retry_limit;
     enum log_level log_level;
     /* [files] */

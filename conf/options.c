@@ -47,6 +47,11 @@ const struct option options[] = {
              "shutdown, before it is killed and replaced."},
     {SECTION_SUPERVISOR, "resume", OPTION_FLAG, "yes", .words = {"no", "yes"}, IN_CONF(resume),
      .help = "What a crash or a shutdown interrupted goes on by itself; never what a user killed."},
+    {SECTION_SUPERVISOR, "confine", OPTION_FLAG, "yes", .words = {"no", "yes"}, IN_CONF(confine),
+     .help =
+         "A worker gives up by Landlock and seccomp what it does not need once its file is open "
+         "and its connections are made. For the case that a library of this machine cannot "
+         "live with it: workers then end by signal 31."},
     {SECTION_SUPERVISOR, "retry_limit", OPTION_NUMBER, "5", .min = 0, .max = 1000,
      IN_CONF(retry_limit),
      .help = "Tries in a row without progress, after which an upload is given up."},

@@ -36,6 +36,7 @@ struct job {
     char *conninfo; /* holds the password: never logged */
     char *application_name;
     int64_t log_level;
+    bool confine; /* it gives up what it does not need */
 };
 
 /* The message for a job; the caller owns it. */

@@ -117,6 +117,7 @@ const struct ipc_field ipc_fields[] = {
     {IPC_JOB, "conninfo", IPC_TEXT, true, "as the supervisor connected; holds the password"},
     {IPC_JOB, "application_name", IPC_TEXT, true, "of the lanes"},
     {IPC_JOB, "log_level", IPC_INTEGER, true, "of the worker's own log lines"},
+    {IPC_JOB, "confine", IPC_BOOLEAN, true, "it gives up what it does not need any more"},
 
     {IPC_ROLLBACK, "epoch", IPC_INTEGER, true, "of the stop"},
     {IPC_ROLLBACK, "token", IPC_INTEGER, true, "its random twin"},

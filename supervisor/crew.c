@@ -13,7 +13,20 @@
 #define RATE_FIRST_SECONDS 0.2 /* what is shorter measures nothing */
 #define RATE_STALE_MS 10000    /* a rate this old says nothing any more */
 
+/* A long upload is told of in the log: each so many percent, but not as often as this; and if they
+ * take longer than that, then. */
+#define TELL_PERCENT 10.0
+#define TELL_LEAST_MS 5000
+#define TELL_MOST_MS 60000
+
 /* ---- what it reports ---- */
+
+static double percent_of(const struct upload *upload)
+{
+    const struct tracker *row = &upload->row;
+
+    return row->identity.size > 0 ? 100.0 * (double)row->offset / (double)row->identity.size : 0;
+}
 
 static void on_ready(void *arg, int64_t size)
 {
@@ -23,6 +36,8 @@ static void on_ready(void *arg, int64_t size)
         upload->row.identity.size = size;
     upload->rate_offset = upload->row.offset;
     upload->rate_at_ms = uv_now(upload->supervisor->loop);
+    upload->told_percent = percent_of(upload);
+    upload->told_at_ms = upload->rate_at_ms;
     upload->changed = true;
 }
 
@@ -48,6 +63,22 @@ double crew_rate(const struct upload *upload)
     return upload->state == ST_RUNNING && age_ms < RATE_STALE_MS ? upload->rate : 0;
 }
 
+static void tell(struct upload *upload)
+{
+    uint64_t now = uv_now(upload->supervisor->loop);
+    uint64_t since_ms = now - upload->told_at_ms;
+    double percent = percent_of(upload);
+
+    if (since_ms < TELL_LEAST_MS ||
+        (percent < upload->told_percent + TELL_PERCENT && since_ms < TELL_MOST_MS))
+        return;
+    upload->told_percent = percent;
+    upload->told_at_ms = now;
+    log_line(LOG_LEVEL_INFO, upload->row.id,
+             "progress percent=%.0f rows=%lld rejects=%lld bytes_per_second=%.0f", percent,
+             (long long)upload->row.rows, (long long)upload->row.rejects, upload->rate);
+}
+
 static void count(struct metrics *metrics, const struct tracker *before,
                   const struct worker_report *now)
 {
@@ -71,8 +102,10 @@ static void on_report(void *arg, bool rolling, const struct worker_report *repor
     upload->changed = true;
     if (rolling && (upload->state == ST_ROLLING_BACK || upload->state == ST_CLEARING))
         upload_timer_start(upload, upload->supervisor->conf.stop_timeout_ms, EV_TIMEOUT);
-    if (!rolling)
+    if (!rolling) {
         update_rate(upload);
+        tell(upload);
+    }
 }
 
 /* ---- how it ended ---- */
@@ -113,6 +146,8 @@ static void on_ended(void *arg, const struct ending *ending)
     upload->seen = ending->identity;
     if (ending->outcome == OUTCOME_TROUBLE && ending->error.code == ERR_SYSTEM)
         upload->uncounted = true;
+    if (ending->outcome == OUTCOME_CRASHED && upload->state != ST_KILLING)
+        log_error(upload->row.id, &ending->error, "the worker crashed");
     upload_set_trouble(upload, &ending->error);
     log_line(LOG_LEVEL_DEBUG, upload->row.id, "worker outcome=%s", outcome_name(ending->outcome));
     upload_event(upload, event_of(upload, ending->outcome), NULL);
@@ -161,6 +196,7 @@ int crew_spawn(struct supervisor *supervisor, const struct tracker *row, enum jo
         .again = row->again,
         .schema = conf->schema,
         .log_level = (int64_t)conf->log_level,
+        .confine = conf->confine,
     };
     int rc = profile_of_job(conf, row, mode, &job.profile, err);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* uploaderd: its command line, and the loop. */
 #include "base/codes.h"
+#include "base/core.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/version.h"
@@ -190,6 +191,7 @@ int main(int argc, char **argv)
 
     hold_standard_descriptors();
     raise_descriptors();
+    core_forbid();
     log_init("uploaderd");
     ipc_init();
     if (!parse_arguments(argc, argv, &arguments)) {

@@ -91,6 +91,11 @@ static void explain_crash(const struct worker *worker, struct error *err)
         if (worker->signal == SIGKILL)
             error_hint(err, "If nobody killed it, the system did for want of memory, and the "
                             "kernel's log (dmesg) says so. " HINT_MEMORY);
+        else if (worker->signal == SIGSYS)
+            error_hint(err, "It did what no worker has a reason for, and was stopped (confine). "
+                            "A file that is made for that is one cause; a library of this machine "
+                            "that cannot live with it another: then set [supervisor] confine = no. "
+                            "The kernel's audit log has the number of the system call.");
         else
             error_hint(err, "Please report this, with the supervisor's log.");
     } else if (worker->exit_code == EXIT_MEMORY) {
@@ -128,12 +133,8 @@ static void on_exit_seen(uv_process_t *process, int64_t status, int signal)
     worker->exited = true;
     worker->exit_code = status;
     worker->signal = signal;
-    if (worker->events && (signal || status))
-        log_line(LOG_LEVEL_WARNING, worker->tracker, "worker ended pid=%d status=%d signal=%d",
-                 process->pid, (int)status, signal);
-    else
-        log_line(LOG_LEVEL_DEBUG, worker->tracker, "worker ended pid=%d signal=%d", process->pid,
-                 signal);
+    log_line(LOG_LEVEL_DEBUG, worker->tracker, "worker ended pid=%d status=%d signal=%d",
+             process->pid, (int)status, signal);
     end_if_gone(worker);
 }
 

@@ -48,6 +48,8 @@ struct upload {
     double rate; /* bytes a second, smoothed; 0: unknown */
     int64_t rate_offset;
     uint64_t rate_at_ms;
+    double told_percent; /* in the log's last line of its progress */
+    uint64_t told_at_ms;
     bool changed; /* since the waiting clients were last told */
 
     struct request *requests, **last_request; /* commands and waits; first come, first served */

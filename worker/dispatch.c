@@ -36,6 +36,8 @@ struct dispatch {
     struct error split_error;
 
     bool finishing, ended, closed;
+    int64_t committed;    /* chunks of this run */
+    bool settled;         /* it was told */
     bool one_lane;        /* carries alone */
     bool full;            /* no further lane is opened */
     struct ending ending; /* when the chunks before number ending_at are in */
@@ -278,6 +280,25 @@ static void assign(struct dispatch *d)
     lane_carry(lane, d->input, &entry->chunk, rejects_left(d), d->one_lane);
 }
 
+/* Are there all the lanes that there will be? Those that two rounds of chunks did not need are not
+ * opened later. */
+static bool has_settled(struct dispatch *d)
+{
+    if (connecting(d))
+        return false;
+    if (d->full || !slot_of(d, NULL))
+        return true;
+    return !first_waiting(d) && (d->split_all || d->committed >= 2 * (int64_t)d->most_lanes);
+}
+
+static void settle(struct dispatch *d)
+{
+    if (d->settled || !has_settled(d))
+        return;
+    d->settled = d->full = true;
+    d->events->on_settled(d->arg);
+}
+
 static bool nothing_under_way(const struct dispatch *d)
 {
     return d->queued == 0 || !d->queue[0].lane;
@@ -291,6 +312,7 @@ static void advance(struct dispatch *d)
 
     serve_first(d);
     assign(d);
+    settle(d);
     split_ahead(d);
     if (d->point.chunk.final)
         end(d, &loaded);
@@ -333,6 +355,7 @@ static void on_lane_committed(void *arg, struct lane *lane)
     d->point.chunk = d->queue[0].chunk;
     d->point.rows += counts->rows;
     d->point.rejects += counts->rejects;
+    d->committed++;
     d->queued--;
     for (size_t i = 0; i < d->queued; i++)
         d->queue[i] = d->queue[i + 1];

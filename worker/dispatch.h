@@ -21,7 +21,8 @@ struct point {
 };
 
 struct dispatch_events {
-    void (*on_connected)(void *arg);                           /* the first lane */
+    void (*on_connected)(void *arg); /* the first lane */
+    void (*on_settled)(void *arg);   /* no further lane is opened; at most once */
     void (*on_progress)(void *arg, const struct point *point); /* one more chunk is in */
     /* Once, and the last one: loaded, finished, or what went wrong. May come before it was started.
      * The owner closes the dispatch. */

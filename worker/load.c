@@ -318,6 +318,13 @@ static void on_connected(void *arg)
                load);
 }
 
+static void on_settled(void *arg)
+{
+    struct load *load = arg;
+
+    load->events->on_settled(load->arg);
+}
+
 static void on_progress(void *arg, const struct point *point)
 {
     struct load *load = arg;
@@ -330,7 +337,8 @@ static void on_ended(void *arg, const struct ending *ending)
     end(arg, ending);
 }
 
-static const struct dispatch_events dispatch_events = {on_connected, on_progress, on_ended};
+static const struct dispatch_events dispatch_events = {on_connected, on_settled, on_progress,
+                                                       on_ended};
 
 struct load *load_new(uv_loop_t *loop, const struct job *job, const struct load_events *events,
                       void *arg)

@@ -13,6 +13,7 @@ struct load;
 
 struct load_events {
     void (*on_ready)(void *arg, int64_t size); /* connected, the file open and compared */
+    void (*on_settled)(void *arg);             /* no file and no connection is opened any more */
     void (*on_progress)(void *arg, const struct point *point);
     void (*on_ended)(void *arg, const struct ending *ending); /* once, and the last one */
 };

@@ -115,10 +115,10 @@ int main(int argc, char **argv)
     struct error err;
     uv_loop_t loop;
 
+    closefrom(WORKER_SOCKET_FD + 1);
     log_init("uploader-worker");
     ipc_init();
     int64_t parent = parent_of(argc, argv);
-    closefrom(WORKER_SOCKET_FD + 1);
     ignore_signals();
     die_with(parent);
     volunteer_for_oom();

@@ -8,6 +8,7 @@
 #include "ipc/job.h"
 #include "ipc/messages.h"
 #include "ipc/stream.h"
+#include "worker/confine.h"
 #include "worker/load.h"
 #include "worker/proof.h"
 #include "worker/rollback.h"
@@ -34,6 +35,7 @@ struct session {
     struct load *load;         /* NULL unless it loads */
     struct rollback *rollback; /* NULL unless it rolls back */
     struct proof *proof;       /* NULL unless it verifies */
+    bool confined;             /* it cannot connect any more */
     bool ending;               /* `end` is sent */
     uv_timer_t timer;
 };
@@ -112,6 +114,15 @@ static void on_ended(void *arg, const struct ending *ending)
 
 /* ---- how it goes ---- */
 
+/* No file and no connection is opened from here on. */
+static void confine(struct session *session)
+{
+    if (!session->job.confine || session->confined)
+        return;
+    session->confined = true;
+    confine_all(session->job.tracker);
+}
+
 static void report_ready(struct session *session, int64_t size)
 {
     json_t *message = ipc_new(IPC_READY);
@@ -143,12 +154,19 @@ static void on_progress(void *arg, const struct point *point)
            point->rejects);
 }
 
-static const struct load_events load_events = {on_load_ready, on_progress, on_load_ended};
+static void on_load_settled(void *arg)
+{
+    confine(arg);
+}
+
+static const struct load_events load_events = {on_load_ready, on_load_settled, on_progress,
+                                               on_load_ended};
 
 static void on_rollback_connected(void *arg)
 {
     struct session *session = arg;
 
+    confine(session);
     if (session->job.mode == JOB_ROLLBACK)
         report_ready(session, 0);
 }
@@ -165,7 +183,13 @@ static void on_step(void *arg, const struct checkpoint *left)
 
 static const struct rollback_events rollback_events = {on_rollback_connected, on_step, on_ended};
 
-static const struct proof_events proof_events = {on_load_ready, on_progress, on_ended};
+static void on_proof_ready(void *arg, int64_t size)
+{
+    confine(arg);
+    report_ready(arg, size);
+}
+
+static const struct proof_events proof_events = {on_proof_ready, on_progress, on_ended};
 
 /* ---- what to do ---- */
 
@@ -191,6 +215,8 @@ static int take_job(struct session *session, const json_t *message, struct error
         return rc;
     log_set_level((enum log_level)job->log_level);
     log_set_files(file_of, session);
+    if (job->confine)
+        confine_writing();
     if (pool_start(session->loop, &ending.error) < 0) {
         send_end(session, &ending);
         return 0;
@@ -205,11 +231,20 @@ static int take_job(struct session *session, const json_t *message, struct error
     return 0;
 }
 
-/* The epoch has changed hands: what is under way could not be committed any more. */
+/* The epoch has changed hands: what is under way could not be committed any more, and is rolled
+ * back by the end of its connections. What is in is then taken out over a new one; whoever cannot
+ * make one any more leaves that to the worker that comes after it. */
 static void take_rollback(struct session *session, const json_t *message)
 {
+    const struct ending finished = {.outcome = OUTCOME_FINISHED};
+
     PAUSE("worker.told_rollback");
     let_go(session);
+    if (session->confined) {
+        uv_timer_stop(&session->timer);
+        send_end(session, &finished);
+        return;
+    }
     session->rollback = rollback_new(session->loop, &session->job, ipc_int(message, "epoch", 0),
                                      ipc_int(message, "token", 0), &rollback_events, session);
 }

@@ -110,7 +110,7 @@ class World(campaign.World):
             answer = service.ctl("upload", "--wait", path, "--json")
             assert answer.code in (0, 6), answer
         self.check(ended=True)
-        assert not re.search(r"worker ended .* signal=(6|11)\b", service.log_text())
+        assert not re.search(r"ended by signal (6|11)\b", service.log_text())
         assert service.stop() == 0
 
 

@@ -21,7 +21,8 @@ ERROR = re.compile("Invalid|uninitialised|Mismatched|overlap|points to|ly lost i
 @pytest.fixture
 def valgrind(new_service):
     """A service of which every process runs under valgrind; their reports are read at its end."""
-    service = new_service(upload={"chunk_bytes": "4K", "lanes": 2})
+    service = new_service(upload={"chunk_bytes": "4K", "lanes": 2},
+                          supervisor={"confine": "no"})  # valgrind makes memory executable
     service.program = [*MEMCHECK, f"--log-file={service.folder}/memcheck.%p", *service.program]
     service.start()
     yield service
