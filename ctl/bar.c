@@ -153,7 +153,7 @@ static const struct {
     {4, {NULL}},
 };
 
-static void draw_bar(char *out, size_t columns, const struct bar *bar)
+void bar_draw(char *out, size_t columns, const struct bar *bar)
 {
     size_t inside = columns - 2;
     int done = bar_percent(bar);
@@ -182,7 +182,7 @@ void bar_line(char *out, size_t size, size_t columns, const struct bar *bar)
         if (used + layouts[i].bar > columns && i + 1 < COUNT_OF(layouts))
             continue;
         size_t room = columns - used; /* the last layout has no pieces */
-        draw_bar(drawn, room > WIDEST_BAR ? WIDEST_BAR : room, bar);
+        bar_draw(drawn, room > WIDEST_BAR ? WIDEST_BAR : room, bar);
         size_t at =
             (size_t)snprintf(out, size, "%s%s%s", pieces[0], pieces[0][0] ? " " : "", drawn);
         for (size_t p = 1; p < PIECES; p++)

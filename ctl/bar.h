@@ -25,6 +25,9 @@ int bar_percent(const struct bar *bar);
  * shorter or fewer the narrower it is, and then without the name. */
 void bar_line(char *out, size_t size, size_t columns, const struct bar *bar);
 
+/* Only the bar, "[###---]", of so many columns (at least 2): `out` has one byte more. */
+void bar_draw(char *out, size_t columns, const struct bar *bar);
+
 /* "orders.csv: 40 % of 1.2 GB, 500,000 rows, 3 rejects, 12 MB/s, 2 min 5 s left" */
 void bar_sentence(char *out, size_t size, const struct bar *bar);
 

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "ctl/width.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -36,9 +37,8 @@ enum color_when color_when_parse(const char *word)
 static bool terminal_has_colors(void)
 {
     const char *no_color = getenv("NO_COLOR");
-    const char *term = getenv("TERM");
 
-    return isatty(STDOUT_FILENO) && !(no_color && no_color[0]) && term && strcmp(term, "dumb") != 0;
+    return width_is_screen(STDOUT_FILENO) && !(no_color && no_color[0]);
 }
 
 void color_init(enum color_when when)

@@ -83,18 +83,20 @@ const struct command commands[COMMAND_COUNT] = {
                   .more = "All of them, unless --limit or --status says otherwise.",
                   .examples = {{"uploadctl list --limit 20", "the newest"},
                                {"uploadctl list --status FAILED", "only those that failed"}}},
-    [CMD_WATCH] = {.name = "watch",
-                   .also = " follow top ",
-                   .operands = "",
-                   .run = run_watch,
-                   .what = "shows the list again as it changes, until interrupted",
-                   .more =
-                       "What is in progress, and what is new, looked at once a second: what "
-                       "comes and goes between is in the history. Away from a terminal, and with "
-                       "--json, each upload that changed on a line of its own. Ctrl-C is its "
-                       "end.",
-                   .examples = {{"uploadctl watch", "on a terminal"},
-                                {"uploadctl watch --json", "one object a line, for a program"}}},
+    [CMD_WATCH] =
+        {.name = "watch",
+         .also = " follow top ",
+         .operands = "",
+         .run = run_watch,
+         .what = "shows all uploads live, until interrupted",
+         .more = "On a terminal a screen: problems, the newest first, with their messages; "
+                 "what runs, with bars, rates and time left; what waits, in its order; what "
+                 "has ended. What is in progress, and what is new, looked at once a second: what "
+                 "comes and goes between is in the history. Away from a terminal, and with "
+                 "--json, each upload that changed on a line of its own. Ctrl-C is its "
+                 "end.",
+         .examples = {{"uploadctl watch", "on a terminal"},
+                      {"uploadctl watch --json", "one object a line, for a program"}}},
     [CMD_HISTORY] = {.name = "history",
                      .also = " log events ",
                      .operands = "FILE|ID",

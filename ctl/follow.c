@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "ctl/bar.h"
+#include "ctl/moving.h"
 #include "ctl/pace.h"
 #include "ctl/width.h"
 #include "ipc/messages.h"
@@ -20,12 +21,9 @@
 
 struct followed {
     char *name;
-    char *phase;
     char *trouble; /* as last said */
     bool known, ended;
-    int64_t offset, size, rows, rejects;
-    double rate;
-    struct pace pace;
+    struct moving moving;
     int tenth; /* of the last line, in tens of per cent */
     uint64_t line_ms;
 };
@@ -48,20 +46,13 @@ static void on_resized(uv_signal_t *handle, int number)
     on_timer(&((struct follow *)handle->data)->timer);
 }
 
-static bool is_terminal(void)
-{
-    const char *term = getenv("TERM");
-
-    return isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
-}
-
 struct follow *follow_new(uv_loop_t *loop, size_t count)
 {
     struct follow *follow = mem_new(1, sizeof *follow + count * sizeof follow->list[0]);
 
     follow->loop = loop;
     follow->count = count;
-    follow->terminal = is_terminal();
+    follow->terminal = width_is_screen(STDERR_FILENO);
     uv_timer_init(loop, &follow->timer);
     uv_signal_init(loop, &follow->resized);
     follow->timer.data = follow->resized.data = follow;
@@ -75,49 +66,17 @@ void follow_free(struct follow *follow)
 {
     for (size_t i = 0; follow && i < follow->count; i++) {
         free(follow->list[i].name);
-        free(follow->list[i].phase);
+        moving_fini(&follow->list[i].moving);
         free(follow->list[i].trouble);
     }
     free(follow);
-}
-
-static bool is(const struct followed *one, const char *phase)
-{
-    return one->phase && strcmp(one->phase, phase) == 0;
-}
-
-static bool runs(const struct followed *one)
-{
-    return is(one, "running");
-}
-
-/* How far the upload is, and what it does when it does not just run. */
-static struct bar bar_of(struct followed *one, uint64_t now_ms)
-{
-    struct bar bar = {
-        .name = one->name,
-        .phase = runs(one) || is(one, "ended") ? NULL : one->phase,
-        .done = one->offset,
-        .size = one->size,
-        .rows = one->rows,
-        .rejects = one->rejects,
-        .rate = runs(one) ? one->rate : -1,
-        .left_s = pace_left_s(&one->pace, one->size, now_ms),
-        .still_s = runs(one) ? pace_still_s(&one->pace, now_ms) : -1,
-    };
-
-    if (bar.still_s >= 0)
-        bar.rate = -1;
-    if (one->size < 0 || (one->pace.rate < 0) == runs(one))
-        bar.left_s = -1;
-    return bar;
 }
 
 /* ---- elsewhere than on a terminal ---- */
 
 static void print_line(struct follow *follow, struct followed *one)
 {
-    struct bar bar = bar_of(one, uv_now(follow->loop));
+    struct bar bar = moving_bar(&one->moving, one->name, uv_now(follow->loop));
     char text[512];
 
     bar_sentence(text, sizeof text, &bar);
@@ -127,7 +86,7 @@ static void print_line(struct follow *follow, struct followed *one)
 
 static void print_step(struct follow *follow, struct followed *one)
 {
-    struct bar bar = {.done = one->offset, .size = one->size};
+    struct bar bar = {.done = one->moving.offset, .size = one->moving.size};
     int tenth = bar_percent(&bar) / 10;
 
     if (bar.size > 0 && tenth != one->tenth) {
@@ -154,22 +113,23 @@ static struct bar bar_of_all(struct follow *follow, char *name, size_t size)
     size_t ended = 0;
 
     for (size_t i = 0; i < follow->count; i++) {
-        struct followed *one = &follow->list[i];
+        const struct followed *one = &follow->list[i];
+        const struct moving *moving = &one->moving;
         ended += one->ended;
         if (!one->known)
             continue;
-        all.done += one->offset;
-        all.rows += one->rows;
-        all.rejects += one->rejects;
-        all.size = all.size < 0 || one->size < 0 ? -1 : all.size + one->size;
+        all.done += moving->offset;
+        all.rows += moving->rows;
+        all.rejects += moving->rejects;
+        all.size = all.size < 0 || moving->size < 0 ? -1 : all.size + moving->size;
         if (one->ended)
             continue;
-        if (one->rate >= 0 && runs(one))
-            all.rate = (all.rate < 0 ? 0 : all.rate) + one->rate;
-        if (runs(one))
+        if (moving->rate >= 0 && moving_runs(moving))
+            all.rate = (all.rate < 0 ? 0 : all.rate) + moving->rate;
+        if (moving_runs(moving))
             all.phase = NULL;
         else if (all.phase)
-            all.phase = one->phase;
+            all.phase = moving->phase;
     }
     pace_note(&follow->pace, all.done, uv_now(follow->loop));
     if (all.size >= 0 && follow->pace.rate > 0)
@@ -187,7 +147,7 @@ static void draw(struct follow *follow)
     if (follow->count == 1) {
         if (!follow->list[0].known || follow->list[0].ended)
             return;
-        bar = bar_of(&follow->list[0], uv_now(follow->loop));
+        bar = moving_bar(&follow->list[0].moving, follow->list[0].name, uv_now(follow->loop));
     } else {
         bar = bar_of_all(follow, name, sizeof name);
     }
@@ -229,7 +189,8 @@ static void say_trouble(struct follow *follow, struct followed *one, const json_
     const char *message = ipc_text(json_object_get(upload, "error"), "message");
     char *before = one->trouble;
 
-    if (!message || !(is(one, "retrying") || is(one, "stopping") || is(one, "restarting")))
+    if (!message || !(moving_is(&one->moving, "retrying") || moving_is(&one->moving, "stopping") ||
+                      moving_is(&one->moving, "restarting")))
         return;
     one->trouble = NULL;
     replace(&one->trouble, message);
@@ -245,24 +206,14 @@ void follow_note(struct follow *follow, size_t i, const char *name, const json_t
     if (!follow)
         return;
     struct followed *one = &follow->list[i];
-    const json_t *rate = json_object_get(upload, "rate");
-    const char *phase = ipc_text(upload, "phase");
     bool first = !one->known;
 
-    if (!is(one, phase ? phase : ""))
-        one->pace = (struct pace){0}; /* what it did before says nothing of what it does now */
     replace(&one->name, name);
-    replace(&one->phase, phase);
     one->known = true;
-    one->offset = ipc_int(upload, "offset", 0);
-    one->size = ipc_int(upload, "size", -1);
-    one->rows = ipc_int(upload, "rows", 0);
-    one->rejects = ipc_int(upload, "rejects", 0);
-    one->rate = json_is_number(rate) ? json_number_value(rate) : -1;
-    pace_note(&one->pace, one->offset, uv_now(follow->loop));
+    moving_note(&one->moving, upload, uv_now(follow->loop));
     say_trouble(follow, one, upload);
     if (first) { /* where it begins is no step */
-        struct bar bar = {.done = one->offset, .size = one->size};
+        struct bar bar = {.done = one->moving.offset, .size = one->moving.size};
         one->tenth = bar_percent(&bar) / 10;
         one->line_ms = uv_now(follow->loop);
         if (follow->terminal && !follow->drawn) {

@@ -198,8 +198,7 @@ static void phase_text(char out[NUMBER_BYTES], const json_t *upload)
         snprintf(out, NUMBER_BYTES, "%.40s", phase_of(upload));
 }
 
-/* The path, and the profile unless it is the one that all have who name none: two uploads of one
- * file may differ in nothing else. The caller frees. */
+/* As it is: control characters and all. */
 static char *file_text(const json_t *upload)
 {
     const char *profile = text_of(upload, "profile");
@@ -207,6 +206,17 @@ static char *file_text(const json_t *upload)
 
     return mem_format("%s%s%s%s", text_of(upload, "path"), built_in ? "" : " (profile ",
                       built_in ? "" : profile, built_in ? "" : ")");
+}
+
+char *show_file(const json_t *upload)
+{
+    char *text = file_text(upload);
+    size_t size = strlen(text) * 4 + 1;
+    char *escaped = mem_new(size, 1);
+
+    text_escape(escaped, size, text);
+    free(text);
+    return escaped;
 }
 
 void show_uploads_add(struct sheet *sheet, const json_t *upload)
@@ -233,15 +243,12 @@ void show_uploads_add(struct sheet *sheet, const json_t *upload)
 
 void show_change(const json_t *upload)
 {
-    char *file = file_text(upload);
-    size_t size = strlen(file) * 4 + 1;
-    char *escaped = mem_new(size, 1);
+    char *file = show_file(upload);
     char at[NUMBER_BYTES];
     char rows[TEXT_COUNTED_BYTES];
     char rejects[TEXT_COUNTED_BYTES];
     char percent[8];
 
-    text_escape(escaped, size, file);
     if (phase_of(upload)[0]) /* under way: its row says when it was begun */
         numbers_now(at);
     else
@@ -251,8 +258,7 @@ void show_change(const json_t *upload)
     color_print(stdout, text_of(upload, "status"));
     printf("%s%s  %s  %s  %s  %s\n", phase_of(upload)[0] ? " " : "", phase_of(upload),
            text_counted(rows, ipc_int(upload, "rows", 0), "row"),
-           text_counted(rejects, ipc_int(upload, "rejects", 0), "reject"), percent, escaped);
-    free(escaped);
+           text_counted(rejects, ipc_int(upload, "rejects", 0), "reject"), percent, file);
     free(file);
 }
 

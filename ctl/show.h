@@ -18,6 +18,10 @@ void show_events_add(struct sheet *sheet, const json_t *event);
 struct sheet *show_rejects_new(void);
 void show_rejects_add(struct sheet *sheet, const json_t *reject);
 
+/* The path, and the profile unless it is the one that all have who name none: two uploads of one
+ * file may differ in nothing else. Control characters are escaped. The caller frees. */
+char *show_file(const json_t *upload);
+
 /* One line about an upload that changed. */
 void show_change(const json_t *upload);
 

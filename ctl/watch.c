@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* watch: asks every second for the newest uploads and for all that are in progress, and shows what
- * changed, until it is interrupted. On a terminal the table is drawn again; elsewhere an upload
- * that changed is a line, and with --json an object. */
+ * changed, until it is interrupted. On a terminal it is a screen; elsewhere an upload that
+ * changed is a line, and with --json an object. */
 #include "base/mem.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "ctl/arguments.h"
 #include "ctl/client.h"
+#include "ctl/moving.h"
 #include "ctl/output.h"
 #include "ctl/run.h"
+#include "ctl/screen.h"
 #include "ctl/show.h"
 #include "ctl/width.h"
 
@@ -23,6 +26,7 @@
 
 struct watched {
     json_t *upload;
+    struct moving moving;
     bool seen;     /* in this round */
     bool asked;    /* for it alone, in this round */
     bool progress; /* in progress, as far as is known */
@@ -32,10 +36,11 @@ struct watch {
     const struct arguments *arguments;
     struct client *client;
     uv_timer_t poll, look_again;
-    uv_signal_t resized;
-    bool terminal, changed;
-    bool said; /* that the supervisor or its database is away */
-    bool ever; /* a round was answered */
+    uv_signal_t resized, terminated;
+    struct screen *screen; /* NULL: elsewhere than on a terminal */
+    bool said;             /* that the supervisor or its database is away */
+    char trouble[200];     /* the same, on the screen */
+    bool ever;             /* a round was answered */
     uint64_t lost_ms;
     int64_t ref, first_ref; /* of the last request, and of the first one of this round */
     size_t open;            /* answers of this round that are due */
@@ -78,7 +83,7 @@ static void print_change(const struct watch *watch, const json_t *upload)
 {
     if (watch->arguments->json)
         output_json(upload);
-    else if (!watch->terminal)
+    else if (!watch->screen)
         show_change(upload);
 }
 
@@ -91,12 +96,18 @@ static void hear_upload(struct watch *watch, json_t *upload)
 
     one->seen = true;
     one->progress = in_progress(upload);
+    moving_note(&one->moving, upload, uv_now(client_loop(watch->client)));
     if (one->upload && json_equal(one->upload, upload))
         return;
     json_decref(one->upload);
     one->upload = json_incref(upload);
-    watch->changed = true;
     print_change(watch, upload);
+}
+
+static void let_go(struct watched *one)
+{
+    json_decref(one->upload);
+    moving_fini(&one->moving);
 }
 
 /* Those that have ended and are no longer among the newest are not watched any more. */
@@ -108,41 +119,22 @@ static void forget(struct watch *watch)
         if (watch->list[i].seen)
             watch->list[kept++] = watch->list[i];
         else
-            json_decref(watch->list[i].upload);
+            let_go(&watch->list[i]);
     }
     watch->count = kept;
 }
 
-/* ---- the table ---- */
+/* ---- the screen ---- */
 
-static size_t add_rows(const struct watch *watch, struct sheet *sheet, bool progress, size_t room)
-{
-    size_t added = 0;
-
-    for (size_t i = 0; i < watch->count && added < room; i++)
-        if (watch->list[i].progress == progress) {
-            show_uploads_add(sheet, watch->list[i].upload);
-            added++;
-        }
-    return added;
-}
-
-/* What is in progress stands first, since not all may find room. */
 static void draw(struct watch *watch)
 {
-    struct sheet *sheet = show_uploads_new();
-    size_t lines = width_lines_of_terminal(STDOUT_FILENO);
-    size_t room = lines > 4 ? lines - 3 : 1;
+    struct screen_row *rows = mem_new(watch->count, sizeof *rows);
 
-    room -= add_rows(watch, sheet, true, room);
-    add_rows(watch, sheet, false, room);
-    fputs("\033[H\033[J", stdout);
-    if (watch->count == 0)
-        puts("no uploads yet");
-    sheet_print(sheet, true);
-    puts("Ctrl-C ends this.");
-    sheet_free(sheet);
-    watch->changed = false;
+    for (size_t i = 0; i < watch->count; i++)
+        rows[i] = (struct screen_row){watch->list[i].upload, &watch->list[i].moving};
+    screen_draw(watch->screen, rows, watch->count, watch->said ? watch->trouble : NULL,
+                uv_now(client_loop(watch->client)));
+    free(rows);
 }
 
 /* ---- away and back ---- */
@@ -150,7 +142,14 @@ static void draw(struct watch *watch)
 /* Not with --json: what comes next on standard output are uploads again. */
 static void say_away(struct watch *watch, const struct error *err)
 {
-    if (!watch->said && !watch->arguments->json) {
+    if (watch->screen) {
+        char *why = mem_format("this goes on when it is over: %s", err->message);
+        text_escape(watch->trouble, sizeof watch->trouble, why);
+        free(why);
+        watch->said = true;
+        draw(watch);
+        output_flush();
+    } else if (!watch->said && !watch->arguments->json) {
         output_error_lines(err);
         fprintf(stderr, "uploadctl: watching goes on when that is over\n");
     }
@@ -159,7 +158,7 @@ static void say_away(struct watch *watch, const struct error *err)
 
 static void say_back(struct watch *watch)
 {
-    if (watch->said && !watch->terminal && !watch->arguments->json)
+    if (watch->said && !watch->screen && !watch->arguments->json)
         fprintf(stderr, "uploadctl: it is over, watching goes on\n");
     watch->said = false;
 }
@@ -218,10 +217,10 @@ static void end_round(struct watch *watch)
     if (watch->open > 0)
         return;
     forget(watch);
-    if (watch->terminal && (watch->changed || !watch->ever || watch->said))
-        draw(watch);
     watch->ever = true;
     say_back(watch);
+    if (watch->screen)
+        draw(watch);
     watch->lost_ms = 0;
     if (output_flush())
         uv_timer_start(&watch->poll, on_poll, POLL_MS, 0);
@@ -233,6 +232,8 @@ static void end_round(struct watch *watch)
 
 static void end_with(struct watch *watch, const struct error *err)
 {
+    screen_free(watch->screen);
+    watch->screen = NULL;
     output_error(err, watch->arguments->json);
     client_quit(watch->client, error_code_exit(err->code));
 }
@@ -308,12 +309,18 @@ static void on_interrupt(void *arg)
     client_quit(((struct watch *)arg)->client, EXIT_WAIT_ENDED);
 }
 
+static void on_terminated(uv_signal_t *handle, int number)
+{
+    (void)number;
+    on_interrupt(handle->data);
+}
+
 static void on_resized(uv_signal_t *handle, int number)
 {
     struct watch *watch = handle->data;
 
     (void)number;
-    if (watch->ever)
+    if (watch->screen)
         draw(watch);
     output_flush();
 }
@@ -330,20 +337,26 @@ enum exit_code run_watch(const struct arguments *arguments)
     struct watch watch = {.arguments = arguments};
     uv_loop_t *loop;
 
-    watch.terminal = !arguments->json && isatty(STDOUT_FILENO);
+    if (!arguments->json && width_is_screen(STDOUT_FILENO))
+        watch.screen = screen_new();
     watch.client = client_new(arguments->socket, &events, &watch);
     loop = client_loop(watch.client);
     uv_timer_init(loop, &watch.poll);
     uv_timer_init(loop, &watch.look_again);
     uv_signal_init(loop, &watch.resized);
-    watch.poll.data = watch.look_again.data = watch.resized.data = &watch;
-    if (watch.terminal)
+    uv_signal_init(loop, &watch.terminated);
+    watch.poll.data = watch.look_again.data = &watch;
+    watch.resized.data = watch.terminated.data = &watch;
+    if (watch.screen) { /* which has to be given back */
         uv_signal_start(&watch.resized, on_resized, SIGWINCH);
+        uv_signal_start(&watch.terminated, on_terminated, SIGTERM);
+    }
     client_connect(watch.client);
     enum exit_code code = client_run(watch.client);
     client_free(watch.client);
+    screen_free(watch.screen);
     for (size_t i = 0; i < watch.count; i++)
-        json_decref(watch.list[i].upload);
+        let_go(&watch.list[i]);
     free(watch.list);
     return code;
 }

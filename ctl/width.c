@@ -3,8 +3,10 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 #include <wchar.h>
 
 #define DOTS "..."
@@ -77,6 +79,13 @@ void width_cut_start(char *out, size_t size, const char *text, size_t columns)
         all -= wide;
     }
     snprintf(out, size, "%.*s%s", (int)columns, DOTS, text);
+}
+
+bool width_is_screen(int fd)
+{
+    const char *term = getenv("TERM");
+
+    return isatty(fd) && term && strcmp(term, "dumb") != 0;
 }
 
 size_t width_of_terminal(int fd)

@@ -4,6 +4,7 @@
 #ifndef CTL_WIDTH_H
 #define CTL_WIDTH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Columns of a text without control characters. */
@@ -15,6 +16,9 @@ void width_cut_end(char *out, size_t size, const char *text, size_t columns);
 
 /* The same, but the end stays: what tells paths from each other is there. */
 void width_cut_start(char *out, size_t size, const char *text, size_t columns);
+
+/* Is there a terminal at this descriptor that can be drawn on (TERM)? */
+bool width_is_screen(int fd);
 
 /* Columns of the terminal at this descriptor; 80 when it does not say. */
 size_t width_of_terminal(int fd);

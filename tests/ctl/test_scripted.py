@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import struct
 import subprocess
@@ -16,6 +17,7 @@ import time
 from pathlib import Path
 
 import jsonschema
+import pyte
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -518,19 +520,109 @@ def test_watch_prints_what_changes(supervisor, as_json):
         assert len(out.splitlines()) == 4 and "77 rows" in out.splitlines()[-1]
 
 
-def test_watch_on_a_terminal(supervisor):
-    one = supervisor(watched())
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    watching = start(one, "watch", stdout=slave, env={"TERM": "xterm"})
-    os.close(slave)
-    time.sleep(4)
-    watching.send_signal(signal.SIGINT)
-    assert watching.wait(30) == 130
-    watching.stderr.close()
-    drawn = os.read(master, 65536).decode()
-    os.close(master)
-    assert drawn.count("\x1b[H\x1b[J") == 3 and drawn.count("STATUS") == 3 and "77" in drawn
+class Terminal:
+    """A terminal with watch on it, as an emulator of one shows it."""
+
+    def __init__(self, one, columns, lines):
+        self.master, slave = pty.openpty()
+        self.screen = pyte.Screen(columns, lines)
+        self.stream = pyte.Stream(self.screen)
+        self.received = ""
+        self.resize(columns, lines)
+        self.process = start(one, "watch", stdout=slave, stderr=slave, env={"TERM": "xterm"})
+        os.close(slave)
+
+    def resize(self, columns, lines):
+        self.screen.resize(lines, columns)
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def look(self, seconds):
+        """What is on it after so long; a line each, without the blanks at its end."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if select.select([self.master], [], [], 0.1)[0]:
+                try:
+                    text = os.read(self.master, 65536).decode()
+                except OSError:  # nobody has the other end any more
+                    break
+                self.received += text
+                self.stream.feed(text)
+        return [line.rstrip() for line in self.screen.display]
+
+    def end(self, number):
+        self.process.send_signal(number)
+        assert self.process.wait(30) == 130
+        self.look(0.3)
+        os.close(self.master)
+        assert self.received.endswith("\x1b[?25h\x1b[?1049l")
+
+
+def busy_service(waiting=50):
+    """One that runs, one that is tried again, two that failed, some that wait, some that are in."""
+    uploads = [upload(900 - n, path=f"/data/in{n}.csv", rows=1_234_567) for n in range(40)]
+    uploads += [upload(800 - n, path=f"/data/waits{n}.csv", status="INITIALIZING", phase="queued",
+                       waits_for="a worker", in_front=n) for n in range(waiting)]
+    uploads += [
+        upload(12, path="/data/older.csv", status="FAILED", updated_at="2026-01-01T00:00:00Z",
+               error=error("csv", "an older trouble")["error"]),
+        upload(11, path="/data/newer.csv", status="FAILED", updated_at="2026-01-02T00:00:00Z",
+               error=error("csv", "a newer \x1b[2J trouble")["error"]),
+        upload(10, path="/data/runs.csv", status="PROCESSING", phase="running", rows=500_000,
+               offset=5_000_000, size=10_000_000, rate=1_000_000.0),
+    ]
+
+    def script(client, request):
+        for one in uploads:
+            if request.get("status") in (None, one["status"]):
+                client.answer(request, {"kind": "object", "upload": one})
+        client.answer(request, {"kind": "done", "more": False})
+
+    return script
+
+
+def test_watch_is_a_screen(supervisor):
+    terminal = Terminal(supervisor(busy_service()), 80, 24)
+    lines = terminal.look(2.5)
+    assert "1 running, 1.0 MB/s   50 waiting   2 with a problem" in lines[0]
+    assert lines[1] == "PROBLEMS"
+    assert lines[2].split() == ["11", "FAILED", "/data/newer.csv"]  # the newest trouble first
+    assert lines[3].strip() == "a newer \\x1B[2J trouble"
+    assert lines[4].split() == ["12", "FAILED", "/data/older.csv"]
+    assert lines[6] == "RUNNING"
+    assert re.fullmatch(r" +10 \[#+-+\]  50% 500k rows 1.0M B/s .* /data/runs.csv", lines[7])
+    assert lines[8].startswith("WAITING, ") and lines[8].endswith(" of 50")
+    assert lines[9].split() == ["800", "#1", "a", "worker", "/data/waits0.csv"]
+    assert "ENDED, 3 of 40" in lines
+    assert lines[-1] == "Ctrl-C ends this; uploads go on."
+    assert terminal.received.count("\x1b[J") == 1
+    before = len(terminal.received)
+    terminal.look(2.2)
+    assert len(terminal.received) - before < 3 * 130  # of what stays as it is, only the clock is drawn
+
+    terminal.resize(60, 10)
+    terminal.process.send_signal(signal.SIGWINCH)  # no controlling terminal does
+    lines = terminal.look(1)
+    assert len(lines) == 10 and lines[1] == "PROBLEMS, 1 of 2" and lines[-1].startswith("Ctrl-C")
+    assert any(line.endswith("runs.csv") for line in lines)
+    terminal.end(signal.SIGINT)
+
+
+def test_watch_gives_the_terminal_back(supervisor):
+    one = supervisor(busy_service(waiting=0))
+    terminal = Terminal(one, 80, 24)
+    assert terminal.look(0.7)[1] == "PROBLEMS"
+    one.close()
+    lines = terminal.look(1.5)
+    assert lines[-1].startswith("this goes on when it is over: ")  # why it may be old
+    supervisor(busy_service(waiting=0))
+    assert terminal.look(2)[-1].startswith("Ctrl-C")
+    terminal.end(signal.SIGTERM)
+
+
+def test_watch_without_uploads(supervisor):
+    terminal = Terminal(supervisor(always({"kind": "done", "more": False})), 80, 24)
+    assert terminal.look(0.7)[1] == "no uploads yet"
+    terminal.end(signal.SIGINT)
 
 
 @pytest.mark.parametrize("as_json", [False, True])
