@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from harness import Cluster, Sql, wait_until
+from harness import ROOT, Cluster, Sql, wait_until
 
 PASSWORD = "s3cr3t of app"
 SERVER_USER = "postgres" if os.getuid() == 0 else getpass.getuser()
@@ -192,6 +192,56 @@ def test_a_role_that_may_create_no_more(server, new_app, tmp_path):
     service.stop()
     service.start()
     uploads(server, service)
+
+
+def grant(server, database, **variables):
+    """examples/roles.sql, as an administrator runs it."""
+    subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", ROOT / "examples/roles.sql",
+                    *[f"-v{name}={value}" for name, value in variables.items()],
+                    f"host={server.folder} port={server.port} dbname={database} user=postgres"], check=True)
+
+
+def test_the_grants_of_a_role_that_owns(server, new_service, tmp_path):
+    with sql_of(server) as sql:
+        database = f"owns_{free_port()}"
+        sql.run(f"CREATE DATABASE {database}")
+    grant(server, database, app="app")
+    service = new_service()
+    service.app_database = database
+    service.set(database={"conninfo": [f"{tls(server)} dbname={database}",
+                                       f"passfile={password_file(tmp_path)}"]})
+    uploads(server, service.start())
+
+
+def test_the_grants_of_a_role_that_only_writes(server, new_app, tmp_path):
+    """Another has made the schema. All that an upload, a stop, a resume, a proof and a forget do."""
+    service = new_app(f"{tls(server)} passfile={password_file(tmp_path)}")
+    database = service.app_database
+    service.stop()
+    with sql_of(server, database) as sql:
+        sql.run("DROP ROLE IF EXISTS writer")
+        sql.run(f"CREATE ROLE writer LOGIN PASSWORD '{PASSWORD}'")
+        sql.run(f"REVOKE CREATE, TEMPORARY ON DATABASE {database} FROM PUBLIC, app")
+        grant(server, database, app="writer", owner="app")
+    folder = password_file(tmp_path)
+    folder.write_text(f"*:*:*:writer:{PASSWORD}\n")
+    service.set(database={"conninfo": [tls(server, user="writer"), f"dbname={database}",
+                                       f"passfile={folder}"]})
+    service.start()
+    tracker = uploads(server, service)
+    service.ok("verify", tracker)
+    path = service.people("stopped.csv", 3_000_000)  # more than one step of a rollback takes
+    other = service.ok("upload", path, "--json").json["id"]
+    wait_until(lambda: service.status(path)["rows"] > 2_100_000, "rows", pause_s=0.05)
+    service.ok("kill", path)
+    service.ok("stop", path)
+    service.ok("forget", other)
+    service.ok("forget", "--rows", tracker)
+    with sql_of(server, database) as sql:
+        assert sql.value("SELECT count(*) FROM uploader.file_data") == 0
+        assert sql.value("SELECT count(*) FROM uploader.file_tracker") == 0
+        sql.run("DROP OWNED BY writer")
+        sql.run("DROP ROLE writer")
 
 
 # ---- poolers ----
