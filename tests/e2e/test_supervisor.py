@@ -296,20 +296,3 @@ def test_many_clients(service):
     finally:
         for client in clients:
             client.close()
-
-
-def test_the_password_is_nowhere(new_service, cluster):
-    """Neither in the log, nor in a command line or environment of worker or supervisor."""
-    secret = "s3cr3t-in-no-log"
-    service = new_service(upload={"chunk_bytes": "4K"})
-    service.set(database={"conninfo": cluster.conninfo(service.database) + f" password={secret}"})
-    service.start_paused("worker.connected")
-    service.ok("upload", service.people(count=10))
-    pid = service.paused()
-    for process in (pid, service.process.pid):
-        for what in ("cmdline", "environ"):
-            with open(f"/proc/{process}/{what}", "rb") as file:
-                assert secret.encode() not in file.read()
-    service.go_on()
-    service.ok("wait", service.files / "people.csv")
-    assert secret not in service.log_text()
