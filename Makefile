@@ -139,6 +139,7 @@ test: packages-build packages-server packages-test packages-fuzz
 .PHONY: test-programs run-tests
 test-programs: programs $(UNIT_TESTS) $(TEST_TOOLS)
 run-tests: test-programs
+	@scripts/promtool build/promtool
 	@PYTHON=$(PYTHON) scripts/run-tests $(BUILD) $(if $(T),-k "$(T)")
 
 shell: packages-build packages-server

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: PostgreSQL
-"""uploadctl metrics, read as Prometheus' own client reads it."""
+"""uploadctl metrics, read as Prometheus' own client reads it, and looked at by promtool."""
 
 import os
+import subprocess
 
-from harness import wait_until
+from harness import ROOT, wait_until
 from prometheus_client.parser import text_string_to_metric_families
 
 
@@ -34,6 +35,13 @@ def test_what_is_counted(new_service):
     assert after["uploader_paused", ()] == 1 and after["uploader_queue_length", ()] == 1
     assert after["uploader_clients", ()] == 1  # who asks
     assert "people" not in service.ok("metrics").out
+
+
+def test_promtool_has_nothing_to_say(service):
+    service.ok("upload", "--wait", service.people(count=10))
+    done = subprocess.run([ROOT / "build/promtool", "check", "metrics"], text=True, capture_output=True,
+                          input=service.ok("metrics").out)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_what_goes_wrong_is_counted(new_service):
