@@ -40,8 +40,7 @@
 #define ROLLING(state, between, emptied, next, action)                                             \
     EDGE(state, emptied, next, action, "nothing of it is left"),                                   \
         EDGE(state, EV_LOADED, ST_FENCING, ACT_SAVE_FENCE, "the worker ended before it was told"), \
-        EDGE(state, EV_FINISHED, ST_FENCING, ACT_SAVE_FENCE,                                       \
-             "the worker ended before it was told"),                                               \
+        EDGE(state, EV_FINISHED, ST_FENCING, ACT_SAVE_FENCE, "another worker rolls it back"),      \
         EDGE(state, EV_CHANGED, ST_FENCING, ACT_SAVE_FENCE,                                        \
              "the worker ended before it was told"),                                               \
         EDGE(state, EV_WORKER_FAILED, between, ACT_BACK_OFF, "the rollback failed"),               \

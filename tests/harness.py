@@ -342,6 +342,15 @@ class Service:
         assert answer.code == code, f"{arguments}: {answer}\n{self.log_text()[-4000:]}"
         return answer
 
+    def upload_after_a_stop(self, path, *words):
+        """upload --wait; a stop that is under way, which a new life goes on with, ends first."""
+        while True:
+            answer = self.ctl("upload", "--wait", *words, path, "--json")
+            error = answer.json.get("error") or {}
+            if answer.code != 6 or error.get("code") != "stop_under_way":
+                return answer
+            self.ctl("wait", path)
+
     def status(self, what):
         return self.ok("status", what, "--json").json
 

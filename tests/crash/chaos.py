@@ -215,7 +215,7 @@ def to_the_end(world, path, bad):
     sql(world)
     service.wait_ready()
     for _ in range(20):
-        answer = service.ctl("upload", "--wait", path, "--json")
+        answer = service.upload_after_a_stop(path)
         if answer.code in (0, 3, 6):
             break
         assert answer.code in (5, 9), answer  # a stop or kill from before; the database was away

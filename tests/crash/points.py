@@ -163,7 +163,7 @@ def to_the_end(service, path, scenario, refused):
     if scenario == "failure":
         path.write_bytes(path.read_bytes()[:-len('"open\n')])
     for _ in range(10):
-        answer = service.ctl("upload", "--wait", *words, path, "--json")
+        answer = service.upload_after_a_stop(path, *words)
         if answer.code in (3, 6):
             break
         words = ["--restart"] if "error" in answer.json and answer.json["error"] else words

@@ -143,7 +143,7 @@ def one_round(world, dice, tally):
     answer = service.ctl("status", path, "--json")
     if answer.code == 0:
         check_exact(service, answer.json["id"], True)
-    answer = service.ctl("upload", "--wait", path, "--json")
+    answer = service.upload_after_a_stop(path)
     assert answer.code in (3, 6), (victim, scenario.__name__, number, answer)
     tracker = service.status(path)["id"]
     assert check_exact(service, tracker, True, REFUSED) == "PROCESSED"
