@@ -54,7 +54,7 @@ static const struct {
 };
 
 struct members {
-    const struct screen_row **rows;
+    struct screen_row *rows;
     size_t count, shown;
 };
 
@@ -263,10 +263,10 @@ static enum section section_of(const json_t *upload)
 /* Newest trouble first. */
 static int by_update(const void *a, const void *b)
 {
-    const struct screen_row *const *one = a;
-    const struct screen_row *const *other = b;
-    const char *at = ipc_text((*one)->upload, "updated_at");
-    const char *other_at = ipc_text((*other)->upload, "updated_at");
+    const struct screen_row *one = a;
+    const struct screen_row *other = b;
+    const char *at = ipc_text(one->upload, "updated_at");
+    const char *other_at = ipc_text(other->upload, "updated_at");
 
     return strcmp(other_at ? other_at : "", at ? at : "");
 }
@@ -274,10 +274,10 @@ static int by_update(const void *a, const void *b)
 /* Next in turn first. */
 static int by_place(const void *a, const void *b)
 {
-    const struct screen_row *const *one = a;
-    const struct screen_row *const *other = b;
-    int64_t at = ipc_int((*one)->upload, "in_front", INT64_MAX);
-    int64_t other_at = ipc_int((*other)->upload, "in_front", INT64_MAX);
+    const struct screen_row *one = a;
+    const struct screen_row *other = b;
+    int64_t at = ipc_int(one->upload, "in_front", INT64_MAX);
+    int64_t other_at = ipc_int(other->upload, "in_front", INT64_MAX);
 
     return (at > other_at) - (at < other_at);
 }
@@ -286,13 +286,13 @@ static void sort_in(struct members members[SECTION_COUNT], const struct screen_r
                     size_t count)
 {
     for (enum section s = 0; s < SECTION_COUNT; s++)
-        members[s] = (struct members){.rows = mem_new(count, sizeof *members[s].rows)};
+        members[s] = (struct members){.rows = mem_new(count, sizeof(struct screen_row))};
     for (size_t i = 0; i < count; i++) {
         struct members *in = &members[section_of(rows[i].upload)];
-        in->rows[in->count++] = &rows[i];
+        in->rows[in->count++] = rows[i];
     }
-    qsort(members[PROBLEMS].rows, members[PROBLEMS].count, sizeof *members[0].rows, by_update);
-    qsort(members[WAITING].rows, members[WAITING].count, sizeof *members[0].rows, by_place);
+    qsort(members[PROBLEMS].rows, members[PROBLEMS].count, sizeof(struct screen_row), by_update);
+    qsort(members[WAITING].rows, members[WAITING].count, sizeof(struct screen_row), by_place);
 }
 
 /* Gives a section lines out of what is left, for at most so many members; its heading comes first.
@@ -334,7 +334,7 @@ static void put_title(struct screen *screen, const struct members members[SECTIO
     double all = 0;
 
     for (size_t i = 0; i < members[RUNNING].count; i++) {
-        struct bar bar = moving_bar(members[RUNNING].rows[i]->moving, "", now_ms);
+        struct bar bar = moving_bar(members[RUNNING].rows[i].moving, "", now_ms);
         all += bar.rate > 0 ? bar.rate : 0;
     }
     numbers_now(at);
@@ -358,7 +358,7 @@ static void put_section(struct screen *screen, const struct members *members, en
         snprintf(text, sizeof text, "%s", sections[section].heading);
     put_cut(screen, text);
     for (size_t i = 0; i < members->shown; i++)
-        put_members[section](screen, members->rows[i], now_ms);
+        put_members[section](screen, &members->rows[i], now_ms);
 }
 
 void screen_draw(struct screen *screen, const struct screen_row *rows, size_t count,

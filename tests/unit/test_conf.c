@@ -207,7 +207,7 @@ static char *conf_text(const struct conf *conf)
 #define DEFAULTS_WITH(allow)                                                                       \
     "conninfo=\npassword_file=NULL\nschema=uploader\nsocket=/run/uploader/"                        \
     "control.sock\nname=NULL\nmax_workers=4\nmax_queued=100000\n"                                  \
-    "stop_timeout=30000\nresume=true\nretry_limit=5\nlog_level=6\nallow=" allow                    \
+    "stop_timeout=30000\nresume=true\nconfine=true\nretry_limit=5\nlog_level=6\nallow=" allow      \
     "\nread=\noperate=@"                                                                           \
     "uploader\nadmin=\nchunk_bytes=8388608\n"                                                      \
     "lanes=2\nreject_limit=1000\nmax_record=1048576\nduplicates=0\nprofile "                       \
@@ -274,6 +274,8 @@ static const struct {
     {"supervisor", "stop_timeout", "1h", "3600000"},
     {"supervisor", "resume", "no", "false"},
     {"supervisor", "resume", "yes", "true"},
+    {"supervisor", "confine", "no", "false"},
+    {"supervisor", "confine", "yes", "true"},
     {"supervisor", "retry_limit", "0", "0"},
     {"supervisor", "retry_limit", "1000", "1000"},
     {"supervisor", "log_level", "error", "3"},
@@ -449,6 +451,7 @@ static const struct {
     {"supervisor", "stop_timeout", "61m", "\"61m\" is too large" NOT_TIME},
     {"supervisor", "resume", "maybe", "\"maybe\" is neither; write yes or no"},
     {"supervisor", "resume", "", "there is no value; write yes or no"},
+    {"supervisor", "confine", "maybe", "\"maybe\" is neither; write yes or no"},
     {"supervisor", "retry_limit", "1001", "\"1001\" is too large" NOT_RETRY},
     {"supervisor", "log_level", "loud", "\"loud\" is not a level" NOT_LEVEL},
     {"files", "allow", "data", "\"data\" is not an absolute path" NOT_ABSOLUTE},
@@ -757,7 +760,7 @@ static void test_harmless(void **state)
         MAIN,
         "conninfo=a='b;c'#d:e=f\npassword_file=NULL\nschema=s\nsocket=/run/uploader/control.sock\n"
         "name=NULL\nmax_workers=4\nmax_queued=100000\nstop_timeout=30000\nresume="
-        "true\nretry_limit=5\n"
+        "true\nconfine=true\nretry_limit=5\n"
         "log_level=6\nallow=\nread=\noperate=@uploader\nadmin=\nchunk_bytes=8388608\nlanes="
         "3\nreject_limit=1000\n"
         "max_record=2048\nduplicates=0\nprofile contacts\ncolumns=name|email\nheader=true\n"
@@ -863,7 +866,7 @@ static void test_folder(void **state)
         MAIN,
         "conninfo=\npassword_file=NULL\nschema=uploader\nsocket=/run/uploader/"
         "control.sock\nname=NULL\nmax_workers=4\nmax_queued=100000\n"
-        "stop_timeout=30000\nresume=true\nretry_limit=5\nlog_level=6\nallow=/c\n"
+        "stop_timeout=30000\nresume=true\nconfine=true\nretry_limit=5\nlog_level=6\nallow=/c\n"
         "read=\noperate=@uploader\nadmin=\n"
         "chunk_bytes=8388608\nlanes=5\nreject_limit=9\nmax_record=2097152\nduplicates=0\n"
         "profile contacts\ncolumns=name|email\nheader=true\nsurplus_columns=false\ndelimiter=,\n"

@@ -154,15 +154,15 @@ static int print(scmp_filter_ctx filter)
 {
     FILE *file = tmpfile();
     struct sock_filter step;
-    int rc = file ? seccomp_export_bpf(filter, fileno(file)) : -errno;
 
-    if (rc < 0)
-        return rc;
+    if (!file)
+        return -errno;
+    int rc = seccomp_export_bpf(filter, fileno(file));
     rewind(file);
-    while (fread(&step, sizeof step, 1, file) == 1)
+    while (rc == 0 && fread(&step, sizeof step, 1, file) == 1)
         printf("{0x%x, %u, %u, 0x%xu},\n", step.code, step.jt, step.jf, step.k);
     fclose(file);
-    return 0;
+    return rc;
 }
 
 int main(void)
