@@ -106,5 +106,5 @@ void confine_all(int64_t tracker)
     if (set_filter())
         log_line(LOG_LEVEL_DEBUG, tracker, "confined");
     else
-        log_line(LOG_LEVEL_DEBUG, tracker, "no seccomp: %s", strerror(errno));
+        log_line(LOG_LEVEL_INFO, tracker, "it is not confined by seccomp: %s", strerror(errno));
 }
