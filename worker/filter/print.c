@@ -108,15 +108,15 @@ static const struct {
     struct scmp_arg_cmp where;
 } conditional[] = {
     /* memory is not made executable */
-    {SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
-    {SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
+    {SCMP_SYS(mmap), {2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}},
+    {SCMP_SYS(mprotect), {2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}},
     /* no terminal is typed into (TIOCSTI), no signal sent by way of a file (F_SETOWN) */
-    {SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, FIONBIO)},
-    {SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, FIONREAD)},
-    {SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFL)},
-    {SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_SETFL)},
-    {SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFD)},
-    {SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_SETFD)},
+    {SCMP_SYS(ioctl), {1, SCMP_CMP_EQ, FIONBIO, 0}},
+    {SCMP_SYS(ioctl), {1, SCMP_CMP_EQ, FIONREAD, 0}},
+    {SCMP_SYS(fcntl), {1, SCMP_CMP_EQ, F_GETFL, 0}},
+    {SCMP_SYS(fcntl), {1, SCMP_CMP_EQ, F_SETFL, 0}},
+    {SCMP_SYS(fcntl), {1, SCMP_CMP_EQ, F_GETFD, 0}},
+    {SCMP_SYS(fcntl), {1, SCMP_CMP_EQ, F_SETFD, 0}},
 };
 
 /* A call that this kind of machine does not have is not missed. */
