@@ -22,3 +22,8 @@ enum status status_parse(const char *name)
             return (enum status)i;
     return STATUS_NONE;
 }
+
+bool status_is_unfinished(enum status status)
+{
+    return status == STATUS_INITIALIZING || status == STATUS_PROCESSING;
+}

@@ -3,6 +3,8 @@
 #ifndef BASE_STATUS_H
 #define BASE_STATUS_H
 
+#include <stdbool.h>
+
 /* X(NAME, text, what it says) */
 #define STATUSES(X)                                                                                \
     X(STATUS_NONE, "NONE", "there is no tracker")                                                  \
@@ -21,6 +23,9 @@ enum status {
 
 /* "PROCESSING"; static text. */
 const char *status_name(enum status status);
+
+/* INITIALIZING or PROCESSING. */
+bool status_is_unfinished(enum status status);
 
 /* The status of this name; STATUS_NONE when there is none. */
 enum status status_parse(const char *name);

@@ -96,6 +96,15 @@ void text_escape(char *out, size_t size, const char *in)
     out[used] = '\0';
 }
 
+char *text_escaped(const char *in)
+{
+    size_t size = strlen(in) * 4 + 1; /* "\\x1B" is the longest code */
+    char *out = mem_new(size, 1);
+
+    text_escape(out, size, in);
+    return out;
+}
+
 bool text_to_int64(const char *text, int64_t min, int64_t max, int64_t *value)
 {
     char *end;

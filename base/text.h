@@ -15,6 +15,9 @@ size_t text_utf8_valid(const char *data, size_t size);
  * at `size` - 1 bytes, always terminated. */
 void text_escape(char *out, size_t size, const char *in);
 
+/* The same, whole, in memory that the caller frees. */
+char *text_escaped(const char *in);
+
 /* Whole decimal number within [min, max], nothing before or behind it. */
 bool text_to_int64(const char *text, int64_t min, int64_t max, int64_t *value);
 

@@ -8,6 +8,7 @@
 #include "ctl/arguments.h"
 #include "ctl/commands.h"
 #include "ctl/heard.h"
+#include "ctl/named.h"
 #include "ipc/messages.h"
 
 #include <ctype.h>
@@ -188,11 +189,6 @@ static const char *as_typed(const char *path, const char *folder, const char *wo
     return path + length + 1;
 }
 
-static bool is_number(const char *word)
-{
-    return word[0] != '\0' && word[strspn(word, "0123456789")] == '\0';
-}
-
 static void offer_uploads(const struct line *line, bool ids)
 {
     char *folder = getcwd(NULL, 0);
@@ -206,7 +202,7 @@ static void offer_uploads(const struct line *line, bool ids)
     json_array_foreach (heard.uploads, i, upload) {
         const char *path = ipc_text(upload, "path");
         snprintf(id, sizeof id, "%lld", (long long)ipc_int(upload, "id", 0));
-        if (ids && (line->word[0] == '\0' || is_number(line->word)))
+        if (ids && (line->word[0] == '\0' || named_is_id(line->word)))
             offer(line, id);
         if (!path || json_object_get(seen, path))
             continue;

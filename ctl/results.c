@@ -20,10 +20,8 @@ void ask_fail(struct ask *ask, const struct error *err)
 
 static void print_escaped(FILE *out, const char *text)
 {
-    size_t size = strlen(text) * 4 + 1;
-    char *escaped = mem_new(size, 1);
+    char *escaped = text_escaped(text);
 
-    text_escape(escaped, size, text);
     fputs(escaped, out);
     free(escaped);
 }

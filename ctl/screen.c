@@ -62,6 +62,7 @@ struct screen {
     size_t columns, lines; /* as it was last drawn; 0: not yet */
     char **shown;          /* what stands there */
     size_t at;             /* the next line */
+    uint64_t now_ms;
 };
 
 /* ---- lines ---- */
@@ -147,14 +148,13 @@ static long long id_of(const json_t *upload)
 
 /* ---- the members of the sections ---- */
 
-static void put_problem(struct screen *screen, const struct screen_row *row, uint64_t now_ms)
+static void put_problem(struct screen *screen, const struct screen_row *row)
 {
     const char *message = ipc_text(json_object_get(row->upload, "error"), "message");
     char status[64];
     char text[TEXT_BYTES];
     char escaped[TEXT_BYTES];
 
-    (void)now_ms;
     status_text(status, sizeof status, row->upload);
     snprintf(text, sizeof text, "%6lld %s ", id_of(row->upload), status);
     put_with_path(screen, text, 6 + 1 + STATUS_WIDE + 1, row->upload);
@@ -182,9 +182,9 @@ static size_t bar_inside(size_t columns)
     return columns - BESIDE_BAR < BAR_MOST ? columns - BESIDE_BAR : BAR_MOST;
 }
 
-static void put_running(struct screen *screen, const struct screen_row *row, uint64_t now_ms)
+static void put_running(struct screen *screen, const struct screen_row *row)
 {
-    struct bar bar = moving_bar(row->moving, "", now_ms);
+    struct bar bar = moving_bar(row->moving, "", screen->now_ms);
     size_t inside = bar_inside(screen->columns);
     char drawn[BAR_MOST + 3];
     char rows[NUMBER_BYTES];
@@ -205,14 +205,13 @@ static void put_running(struct screen *screen, const struct screen_row *row, uin
     put_with_path(screen, text, (size_t)wide, row->upload);
 }
 
-static void put_waiting(struct screen *screen, const struct screen_row *row, uint64_t now_ms)
+static void put_waiting(struct screen *screen, const struct screen_row *row)
 {
     const char *what = ipc_text(row->upload, "waits_for");
     int64_t in_front = ipc_int(row->upload, "in_front", -1);
     char place[NUMBER_BYTES] = "";
     char text[TEXT_BYTES];
 
-    (void)now_ms;
     if (in_front >= 0)
         snprintf(place, sizeof place, "#%lld", (long long)in_front + 1);
     int wide = snprintf(text, sizeof text, "%6lld %-7s %-24.24s  ", id_of(row->upload), place,
@@ -220,7 +219,7 @@ static void put_waiting(struct screen *screen, const struct screen_row *row, uin
     put_with_path(screen, text, (size_t)wide, row->upload);
 }
 
-static void put_ended(struct screen *screen, const struct screen_row *row, uint64_t now_ms)
+static void put_ended(struct screen *screen, const struct screen_row *row)
 {
     const struct moving *moving = row->moving;
     char status[64];
@@ -228,7 +227,6 @@ static void put_ended(struct screen *screen, const struct screen_row *row, uint6
     char rejects[NUMBER_BYTES];
     char text[TEXT_BYTES];
 
-    (void)now_ms;
     status_text(status, sizeof status, row->upload);
     text_count(rows, moving->rows);
     numbers_short(rejects, moving->rejects);
@@ -237,7 +235,7 @@ static void put_ended(struct screen *screen, const struct screen_row *row, uint6
     put_with_path(screen, text, 6 + 1 + STATUS_WIDE + 1 + 11 + 5 + 1 + 4 + 8 + 2, row->upload);
 }
 
-typedef void put_member(struct screen *screen, const struct screen_row *row, uint64_t now_ms);
+typedef void put_member(struct screen *screen, const struct screen_row *row);
 
 static put_member *const put_members[] = {
     [PROBLEMS] = put_problem,
@@ -255,7 +253,7 @@ static enum section section_of(const json_t *upload)
 
     if (!json_is_null(json_object_get(upload, "error")) && json_object_get(upload, "error"))
         return PROBLEMS;
-    if (number != STATUS_INITIALIZING && number != STATUS_PROCESSING)
+    if (!status_is_unfinished(number))
         return ENDED;
     return ipc_text(upload, "waits_for") ? WAITING : RUNNING;
 }
@@ -325,8 +323,7 @@ static void share(struct members members[SECTION_COUNT], size_t lines)
 
 /* ---- all of it ---- */
 
-static void put_title(struct screen *screen, const struct members members[SECTION_COUNT],
-                      uint64_t now_ms)
+static void put_title(struct screen *screen, const struct members members[SECTION_COUNT])
 {
     char at[NUMBER_BYTES];
     char rate[NUMBER_BYTES];
@@ -334,7 +331,7 @@ static void put_title(struct screen *screen, const struct members members[SECTIO
     double all = 0;
 
     for (size_t i = 0; i < members[RUNNING].count; i++) {
-        struct bar bar = moving_bar(members[RUNNING].rows[i].moving, "", now_ms);
+        struct bar bar = moving_bar(members[RUNNING].rows[i].moving, "", screen->now_ms);
         all += bar.rate > 0 ? bar.rate : 0;
     }
     numbers_now(at);
@@ -344,8 +341,7 @@ static void put_title(struct screen *screen, const struct members members[SECTIO
     put_cut(screen, text);
 }
 
-static void put_section(struct screen *screen, const struct members *members, enum section section,
-                        uint64_t now_ms)
+static void put_section(struct screen *screen, const struct members *members, enum section section)
 {
     char text[64];
 
@@ -358,7 +354,7 @@ static void put_section(struct screen *screen, const struct members *members, en
         snprintf(text, sizeof text, "%s", sections[section].heading);
     put_cut(screen, text);
     for (size_t i = 0; i < members->shown; i++)
-        put_members[section](screen, &members->rows[i], now_ms);
+        put_members[section](screen, &members->rows[i]);
 }
 
 void screen_draw(struct screen *screen, const struct screen_row *rows, size_t count,
@@ -367,11 +363,12 @@ void screen_draw(struct screen *screen, const struct screen_row *rows, size_t co
     struct members members[SECTION_COUNT];
 
     measure(screen);
+    screen->now_ms = now_ms;
     sort_in(members, rows, count);
     share(members, screen->lines > 3 ? screen->lines - 2 : 1);
-    put_title(screen, members, now_ms);
+    put_title(screen, members);
     for (enum section s = 0; s < SECTION_COUNT; s++)
-        put_section(screen, &members[s], s, now_ms);
+        put_section(screen, &members[s], s);
     if (count == 0)
         put(screen, "no uploads yet");
     while (screen->at + 1 < screen->lines)

@@ -58,11 +58,8 @@ void sheet_add(struct sheet *sheet, const char *const *texts)
                                   sizeof *sheet->cells);
     }
     char **row = sheet->cells + sheet->row_count++ * sheet->column_count;
-    for (size_t i = 0; i < sheet->column_count; i++) {
-        size_t size = strlen(texts[i]) * 4 + 1;
-        row[i] = mem_new(size, 1);
-        text_escape(row[i], size, texts[i]);
-    }
+    for (size_t i = 0; i < sheet->column_count; i++)
+        row[i] = text_escaped(texts[i]);
 }
 
 /* Columns that the table needs beside the last one, a blank behind each. */

@@ -49,10 +49,8 @@ static void size_of(char out[NUMBER_BYTES], const json_t *upload)
 
 static void line(const char *name, const char *text)
 {
-    size_t size = strlen(text) * 4 + 1;
-    char *escaped = mem_new(size, 1);
+    char *escaped = text_escaped(text);
 
-    text_escape(escaped, size, text);
     printf("%-14s %s\n", name, escaped);
     free(escaped);
 }
@@ -211,10 +209,8 @@ static char *file_text(const json_t *upload)
 char *show_file(const json_t *upload)
 {
     char *text = file_text(upload);
-    size_t size = strlen(text) * 4 + 1;
-    char *escaped = mem_new(size, 1);
+    char *escaped = text_escaped(text);
 
-    text_escape(escaped, size, text);
     free(text);
     return escaped;
 }

@@ -52,9 +52,7 @@ struct watch {
 
 static bool in_progress(const json_t *upload)
 {
-    enum status status = status_parse(ipc_text(upload, "status"));
-
-    return status == STATUS_INITIALIZING || status == STATUS_PROCESSING;
+    return status_is_unfinished(status_parse(ipc_text(upload, "status")));
 }
 
 /* Where the upload stands in the list, or would. */
@@ -142,18 +140,19 @@ static void draw(struct watch *watch)
 /* Not with --json: what comes next on standard output are uploads again. */
 static void say_away(struct watch *watch, const struct error *err)
 {
+    bool said = watch->said;
+
+    watch->said = true;
     if (watch->screen) {
         char *why = mem_format("this goes on when it is over: %s", err->message);
         text_escape(watch->trouble, sizeof watch->trouble, why);
         free(why);
-        watch->said = true;
         draw(watch);
         output_flush();
-    } else if (!watch->said && !watch->arguments->json) {
+    } else if (!said && !watch->arguments->json) {
         output_error_lines(err);
         fprintf(stderr, "uploadctl: watching goes on when that is over\n");
     }
-    watch->said = true;
 }
 
 static void say_back(struct watch *watch)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "docs/mdoc.h"
 
+#include "base/mem.h"
+
 #include <ctype.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,7 +33,7 @@ static size_t escape_word(char *out, size_t room, const char *word, size_t lengt
     for (const char *at = word; at < word + length;) {
         const char *escape = NULL;
         size_t taken = 1;
-        for (size_t i = 0; i < sizeof escapes / sizeof escapes[0] && !escape; i++)
+        for (size_t i = 0; i < COUNT_OF(escapes) && !escape; i++)
             if (strncmp(at, escapes[i].text, strlen(escapes[i].text)) == 0) {
                 escape = escapes[i].escape;
                 taken = strlen(escapes[i].text);

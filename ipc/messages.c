@@ -276,6 +276,14 @@ json_t *ipc_error_json(const struct error *err)
                      ipc_text_json(err->hint), "sqlstate", ipc_text_json(err->sqlstate));
 }
 
+json_t *ipc_error_message(const struct error *err)
+{
+    json_t *message = ipc_new(IPC_ERROR);
+
+    json_object_set_new(message, "error", ipc_error_json(err));
+    return message;
+}
+
 void ipc_error_parse(const json_t *json, struct error *err)
 {
     const char *text;

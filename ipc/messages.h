@@ -93,6 +93,9 @@ json_t *ipc_text_json(const char *text);
  * empty; JSON null for ERR_NONE. */
 json_t *ipc_error_json(const struct error *err);
 
+/* The message for an error that is about no request, or not yet; the caller owns it. */
+json_t *ipc_error_message(const struct error *err);
+
 /* The way back; ERR_INTERNAL for a code that is not known here. ERR_NONE for null. */
 void ipc_error_parse(const json_t *json, struct error *err);
 

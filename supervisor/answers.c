@@ -89,7 +89,7 @@ static const char *phase_of(const struct supervisor *supervisor, const struct tr
 {
     if (live)
         return state_phase(live->state);
-    if (row->status != STATUS_INITIALIZING && row->status != STATUS_PROCESSING)
+    if (!status_is_unfinished(row->status))
         return row->interrupted ? "interrupted" : "ended";
     return strcmp(row->owner, supervisor->name) == 0 ? "fencing" : "foreign";
 }
@@ -98,10 +98,7 @@ static json_t *percent_of(const struct tracker *row)
 {
     if (row->status == STATUS_PROCESSED)
         return json_real(100.0);
-    if (row->identity.size <= 0)
-        return json_null();
-    double percent = 100.0 * (double)row->offset / (double)row->identity.size;
-    return json_real(percent > 100.0 ? 100.0 : percent);
+    return row->identity.size > 0 ? json_real(crew_percent(row)) : json_null();
 }
 
 /* Is it between two tries, because of its trouble? */

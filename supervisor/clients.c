@@ -82,14 +82,6 @@ static void client_free(struct client *client)
     free(client);
 }
 
-json_t *clients_error_message(const struct error *err)
-{
-    json_t *message = ipc_new(IPC_ERROR);
-
-    json_object_set_new(message, "error", ipc_error_json(err));
-    return message;
-}
-
 static size_t queued_bytes(const struct client *client)
 {
     return ipc_stream_queued_bytes(client->stream);
@@ -238,7 +230,7 @@ static void on_message(void *arg, const json_t *message)
     client->partial_ms = 0;
     if (ipc_check(message, FROM_CLIENT, &kind, &err) < 0 ||
         access_check(&supervisor->conf, &client->peer, kind, &err) < 0) {
-        json_t *refusal = clients_error_message(&err);
+        json_t *refusal = ipc_error_message(&err);
         json_t *ref = json_object_get(message, "ref");
         if (json_is_integer(ref))
             json_object_set(refusal, "ref", ref);
@@ -259,7 +251,7 @@ static void on_end(void *arg, const struct error *err)
     struct client *client = arg;
 
     if (err && err->code == ERR_PROTOCOL)
-        deliver(client, clients_error_message(err));
+        deliver(client, ipc_error_message(err));
     client_free(client);
 }
 
@@ -332,7 +324,7 @@ static bool is_too_slow(struct client *client, uint64_t now)
     if (client->partial_ms && now - client->partial_ms >= PARTIAL_MAX_MS) {
         error_set(&err, ERR_PROTOCOL, "the rest of a frame did not come within %d s",
                   PARTIAL_MAX_MS / 1000);
-        deliver(client, clients_error_message(&err));
+        deliver(client, ipc_error_message(&err));
         client_free(client);
         return true;
     }

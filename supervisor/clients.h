@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "supervisor/access.h"
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -35,8 +34,5 @@ void clients_close(struct clients *clients);
 
 /* After the loop has ended. */
 void clients_free(struct clients *clients);
-
-/* The message for an error that is about no request; the caller owns it. */
-json_t *clients_error_message(const struct error *err);
 
 #endif

@@ -44,7 +44,7 @@ static uint64_t now_ms(const struct control *control)
 /* One frame into an empty socket: it is taken whole, or there is nobody to tell. */
 static void turn_away(int fd, const struct error *err)
 {
-    json_t *message = clients_error_message(err);
+    json_t *message = ipc_error_message(err);
     char *text = json_dumps(message, JSON_COMPACT);
     json_decref(message);
     if (text) {

@@ -21,11 +21,12 @@
 
 /* ---- what it reports ---- */
 
-static double percent_of(const struct upload *upload)
+double crew_percent(const struct tracker *row)
 {
-    const struct tracker *row = &upload->row;
-
-    return row->identity.size > 0 ? 100.0 * (double)row->offset / (double)row->identity.size : 0;
+    if (row->identity.size <= 0)
+        return 0;
+    double percent = 100.0 * (double)row->offset / (double)row->identity.size;
+    return percent > 100.0 ? 100.0 : percent;
 }
 
 static void on_ready(void *arg, int64_t size)
@@ -36,7 +37,7 @@ static void on_ready(void *arg, int64_t size)
         upload->row.identity.size = size;
     upload->rate_offset = upload->row.offset;
     upload->rate_at_ms = uv_now(upload->supervisor->loop);
-    upload->told_percent = percent_of(upload);
+    upload->told_percent = crew_percent(&upload->row);
     upload->told_at_ms = upload->rate_at_ms;
     upload->changed = true;
 }
@@ -67,7 +68,7 @@ static void tell(struct upload *upload)
 {
     uint64_t now = uv_now(upload->supervisor->loop);
     uint64_t since_ms = now - upload->told_at_ms;
-    double percent = percent_of(upload);
+    double percent = crew_percent(&upload->row);
 
     if (since_ms < TELL_LEAST_MS ||
         (percent < upload->told_percent + TELL_PERCENT && since_ms < TELL_MOST_MS))

@@ -19,6 +19,9 @@ void crew_start(struct upload *upload, enum job_mode mode, int64_t earlier);
 /* Kills the worker, if there is one; nothing is heard of it any more. */
 void crew_drop(struct upload *upload);
 
+/* How far into its file the upload is, 0 to 100; 0 while the file's size is not known. */
+double crew_percent(const struct tracker *row);
+
 /* Bytes a second; 0: unknown. */
 double crew_rate(const struct upload *upload);
 

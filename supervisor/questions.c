@@ -32,10 +32,8 @@ static bool memory_decides(const struct upload *upload, const struct tracker *ro
 /* Nobody works on it, and this supervisor ought to. */
 static bool is_orphan(struct supervisor *supervisor, const struct tracker *row)
 {
-    bool unfinished = row->status == STATUS_INITIALIZING || row->status == STATUS_PROCESSING;
-
-    return unfinished && strcmp(row->owner, supervisor->name) == 0 && !supervisor->ending &&
-           !uploads_by_place(supervisor->uploads, row->path, row->profile);
+    return status_is_unfinished(row->status) && strcmp(row->owner, supervisor->name) == 0 &&
+           !supervisor->ending && !uploads_by_place(supervisor->uploads, row->path, row->profile);
 }
 
 /* Whatever a row was read for, an orphan is adopted. */

@@ -133,8 +133,7 @@ bool recovery_will_resume(const struct recovery *recovery, int64_t id)
 
 static bool is_cut_off(const struct tracker *row)
 {
-    return row->wanted == WANTED_NOTHING && !row->final &&
-           (row->status == STATUS_INITIALIZING || row->status == STATUS_PROCESSING);
+    return row->wanted == WANTED_NOTHING && !row->final && status_is_unfinished(row->status);
 }
 
 /* A stop, a restart or a final chunk is seen to the end. What was cut off and could not be

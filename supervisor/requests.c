@@ -155,17 +155,9 @@ void request_done(struct request *request, json_t *message)
     deliver(request, message, true);
 }
 
-static json_t *error_message(const struct error *err)
-{
-    json_t *message = ipc_new(IPC_ERROR);
-
-    json_object_set_new(message, "error", ipc_error_json(err));
-    return message;
-}
-
 void request_refuse(struct request *request, const struct error *err)
 {
-    request_done(request, error_message(err));
+    request_done(request, ipc_error_message(err));
 }
 
 static json_t *object_of(const struct upload *upload, const char *note, bool last)
@@ -367,7 +359,7 @@ static void answer_kill(struct request *request, const struct error *err)
 {
     on_answer answer = request->answer;
     void *arg = request->arg;
-    json_t *message = error_message(err);
+    json_t *message = ipc_error_message(err);
 
     if (request->ref)
         json_object_set(message, "ref", request->ref);

@@ -96,10 +96,9 @@ static void attach(struct request *request, const struct tracker *row)
 bool target_in_progress(const struct supervisor *supervisor, const struct tracker *row)
 {
     const struct upload *upload = uploads_by_id(supervisor->uploads, row->id);
-    bool unfinished = row->status == STATUS_INITIALIZING || row->status == STATUS_PROCESSING;
     bool at_work = upload && !state_rests(upload->state);
 
-    return unfinished || at_work || row->wanted != WANTED_NOTHING ||
+    return status_is_unfinished(row->status) || at_work || row->wanted != WANTED_NOTHING ||
            database_will_resume(supervisor->database, row->id);
 }
 

@@ -94,8 +94,7 @@ enum event upload_row_event(const struct upload *upload)
 {
     const struct tracker *row = &upload->row;
     bool mine = strcmp(row->owner, upload->supervisor->name) == 0;
-    bool unfinished = row->wanted != WANTED_NOTHING || row->status == STATUS_INITIALIZING ||
-                      row->status == STATUS_PROCESSING;
+    bool unfinished = row->wanted != WANTED_NOTHING || status_is_unfinished(row->status);
 
     if (unfinished && mine)
         return EV_ROW_MINE;

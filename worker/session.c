@@ -117,10 +117,9 @@ static void on_ended(void *arg, const struct ending *ending)
 /* No file and no connection is opened from here on. */
 static void confine(struct session *session)
 {
-    if (!session->job.confine || session->confined)
-        return;
-    session->confined = true;
-    confine_all(session->job.tracker);
+    session->confined = session->job.confine;
+    if (session->confined)
+        confine_all(session->job.tracker);
 }
 
 static void report_ready(struct session *session, int64_t size)

@@ -83,5 +83,5 @@ MUTANTS = [
     Mutant("session_left", "a forget leaves its session", "test_soak", "supervisor/forget.c",
            "    db_conn_close(forget->conn);\n", ""),
     Mutant("unconfined", "a worker keeps what it does not need any more", "test_confine",
-           "worker/session.c", "    confine_all(session->job.tracker);\n", ""),
+           "worker/session.c", "        confine_all(session->job.tracker);\n", "        (void)session;\n"),
 ]
