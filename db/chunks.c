@@ -70,36 +70,6 @@ void checkpoints_read(struct db_conn *conn, int64_t tracker, int64_t after, int6
     query_send_context(conn, SQL_checkpoints_read, &params, on_chain, &caller, sizeof caller);
 }
 
-struct flag_caller {
-    on_flag answer;
-    void *arg;
-};
-
-static void on_target(void *arg, PGresult *result, const struct db_error *err)
-{
-    const struct flag_caller *caller = arg;
-    bool there = !err && PQntuples(result) > 0; /* that it is not shows when it is written */
-    const char *unfit = there ? result_text(result, 0, "unfit") : NULL;
-    struct db_error refused = {.meaning = DB_DENIED};
-
-    if (unfit) {
-        error_set(&refused.error, ERR_DATABASE, "file_data %s", unfit);
-        error_hint(&refused.error, "Make it a plain table again (ALTER TABLE ... SET LOGGED for an "
-                                   "unlogged one), and upload the file again.");
-        err = &refused;
-    }
-    caller->answer(caller->arg, !there || result_bool(result, 0, "one_lane"), err);
-}
-
-void target_inspect(struct db_conn *conn, on_flag answer, void *arg)
-{
-    struct flag_caller caller = {answer, arg};
-    struct params params = {.count = 0};
-
-    param_text(&params, conn->settings.schema);
-    query_send_context(conn, SQL_target_inspect, &params, on_target, &caller, sizeof caller);
-}
-
 struct chunk_caller {
     on_chunk_done answer;
     void *arg;

@@ -33,12 +33,6 @@ typedef void (*on_checkpoints)(void *arg, const struct checkpoint *checkpoints, 
 void checkpoints_read(struct db_conn *conn, int64_t tracker, int64_t after, int64_t limit,
                       on_checkpoints answer, void *arg);
 
-/* Looks at the target: an error (DB_DENIED) when file_data is no table, or an unlogged one; else
- * whether it has a unique or exclusion constraint or index, or any trigger that is not the
- * service's own: then lanes could block each other, and one lane loads it. */
-typedef void (*on_flag)(void *arg, bool yes, const struct db_error *err);
-void target_inspect(struct db_conn *conn, on_flag answer, void *arg);
-
 /* BEGIN (read committed), SET LOCAL synchronous_commit = off unless `synchronous`, SET LOCAL
  * lock_timeout, and a look at the epoch without a lock: DB_FENCED when it has moved on. After that,
  * or after a failure of what follows in the transaction, chunk_rollback ends it. */

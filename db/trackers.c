@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/priority.h"
 #include "db/query.h"
+#include "db/session.h"
 #include "db/tracker_rows.h"
 
 #include <sys/random.h>
@@ -74,6 +75,36 @@ void tracker_processed(struct db_conn *conn, const char *path, const char *profi
                        on_tracker answer, void *arg)
 {
     by_place(conn, SQL_tracker_processed, path, profile, answer, arg);
+}
+
+struct flag_caller {
+    on_flag answer;
+    void *arg;
+};
+
+static void on_target(void *arg, PGresult *result, const struct db_error *err)
+{
+    const struct flag_caller *caller = arg;
+    bool there = !err && PQntuples(result) > 0; /* that it is not shows when it is written */
+    const char *unfit = there ? result_text(result, 0, "unfit") : NULL;
+    struct db_error refused = {.meaning = DB_DENIED};
+
+    if (unfit) {
+        error_set(&refused.error, ERR_DATABASE, "file_data %s", unfit);
+        error_hint(&refused.error, "Make it a plain table again (ALTER TABLE ... SET LOGGED for an "
+                                   "unlogged one), and upload the file again.");
+        err = &refused;
+    }
+    caller->answer(caller->arg, !there || result_bool(result, 0, "one_lane"), err);
+}
+
+void target_inspect(struct db_conn *conn, on_flag answer, void *arg)
+{
+    struct flag_caller caller = {answer, arg};
+    struct params params = {.count = 0};
+
+    param_text(&params, conn->settings.schema);
+    query_send_context(conn, SQL_target_inspect, &params, on_target, &caller, sizeof caller);
 }
 
 struct list_caller {

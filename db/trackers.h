@@ -19,6 +19,8 @@
 /* A row of file_tracker with its recovery point, read in one snapshot. */
 #define TRACKER_CONTENT_BYTES 33
 
+#define TRACKER_FIRST_START 2 /* the epoch of a tracker's first start: it is made with 1 */
+
 struct tracker {
     int64_t id;
     char *path;
@@ -77,6 +79,12 @@ void tracker_list(struct db_conn *conn, enum status only, int64_t before, int64_
 /* The newest PROCESSED tracker of a path and profile, for "earlier" of a job; NULL when none. */
 void tracker_processed(struct db_conn *conn, const char *path, const char *profile,
                        on_tracker answer, void *arg);
+
+/* Looks at the target: an error (DB_DENIED) when file_data is no table, or an unlogged one; else
+ * whether it has a unique or exclusion constraint or index, or any trigger that is not the
+ * service's own: then lanes could block each other, and one lane loads it. */
+typedef void (*on_flag)(void *arg, bool yes, const struct db_error *err);
+void target_inspect(struct db_conn *conn, on_flag answer, void *arg);
 
 /* What a move may bring with it; fields that are NULL or absent keep what the row has. */
 struct move_args {

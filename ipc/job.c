@@ -44,14 +44,15 @@ json_t *job_encode(const struct job *job)
         json_array_append_new(allow, json_string(job->allow[i]));
     json_t *rest = json_pack(
         "{s:s, s:I, s:I, s:I, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:b, s:b, s:s, s:s, s:s, "
-        "s:I, s:b}",
+        "s:I, s:b, s:I, s:b}",
         "mode", modes[job->mode], "tracker", (json_int_t)job->tracker, "epoch",
         (json_int_t)job->epoch, "token", (json_int_t)job->token, "owner", job->owner, "path",
         job->path, "allow", allow, "profile", encode_profile(&job->profile), "chunk_bytes",
         (json_int_t)job->chunk_bytes, "max_record", (json_int_t)job->max_record, "lanes",
         (json_int_t)job->lanes, "earlier", (json_int_t)job->earlier, "content", job->content,
         "again", job->again, "schema", job->schema, "conninfo", job->conninfo, "application_name",
-        job->application_name, "log_level", (json_int_t)job->log_level, "confine", job->confine);
+        job->application_name, "log_level", (json_int_t)job->log_level, "confine", job->confine,
+        "chunks", (json_int_t)job->chunks, "first_start", job->first_start);
     json_object_update(message, rest);
     json_decref(rest);
     return message;
@@ -108,6 +109,8 @@ int job_decode(const json_t *message, struct job *job, struct error *err)
         .application_name = mem_dup(ipc_text(message, "application_name")),
         .log_level = ipc_int(message, "log_level", 0),
         .confine = ipc_bool(message, "confine"),
+        .chunks = ipc_int(message, "chunks", 0),
+        .first_start = ipc_bool(message, "first_start"),
     };
     int rc = mode_parse(ipc_text(message, "mode"), &job->mode, err);
     if (rc == 0)

@@ -36,7 +36,9 @@ struct job {
     char *conninfo; /* holds the password: never logged */
     char *application_name;
     int64_t log_level;
-    bool confine; /* it gives up what it does not need */
+    bool confine;     /* it gives up what it does not need */
+    int64_t chunks;   /* that are in, as the tracker's start has read it */
+    bool first_start; /* of the tracker: no earlier one has taken the file's bytes */
 };
 
 /* The message for a job; the caller owns it. */

@@ -118,6 +118,8 @@ const struct ipc_field ipc_fields[] = {
     {IPC_JOB, "application_name", IPC_TEXT, true, "of the lanes"},
     {IPC_JOB, "log_level", IPC_INTEGER, true, "of the worker's own log lines"},
     {IPC_JOB, "confine", IPC_BOOLEAN, true, "it gives up what it does not need any more"},
+    {IPC_JOB, "chunks", IPC_INTEGER, true, "that are in, as this start has read it"},
+    {IPC_JOB, "first_start", IPC_BOOLEAN, true, "none before it has taken the file's bytes"},
 
     {IPC_ROLLBACK, "epoch", IPC_INTEGER, true, "of the stop"},
     {IPC_ROLLBACK, "token", IPC_INTEGER, true, "its random twin"},

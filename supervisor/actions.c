@@ -244,25 +244,21 @@ static void act_back_off(struct upload *upload, const char *reason, struct reque
     upload_timer_start(upload, upload->backoff_ms, EV_TIMER);
 }
 
-/* A new file at the path of one that is in: its worker compares the bytes first. When the
- * supervisor ends there is no worker, and the shutdown that follows finds none. */
+/* When the supervisor ends there is no worker, and the shutdown that follows finds none. */
 static void act_spawn(struct upload *upload, const char *reason, struct request *by)
 {
     (void)reason;
     (void)by;
-    if (upload->shutdown)
-        return;
-    if (upload->row.chunk_no > 0 || upload->row.again ||
-        upload->supervisor->conf.duplicates == DUPLICATES_ALLOW)
-        crew_start(upload, JOB_LOAD, 0);
-    else
-        rows_read_earlier(upload);
+    if (!upload->shutdown)
+        rows_prepare(upload);
 }
 
 static void act_roll_back(struct upload *upload, const char *reason, struct request *by)
 {
     (void)reason;
     (void)by;
+    const struct task task = {.mode = JOB_ROLLBACK};
+
     if (upload->shutdown)
         return;
     upload_timer_start(upload, upload->supervisor->conf.stop_timeout_ms, EV_TIMEOUT);
@@ -271,7 +267,7 @@ static void act_roll_back(struct upload *upload, const char *reason, struct requ
         upload->rate = 0;
         worker_tell_rollback(upload->worker, upload->row.epoch, upload->row.token);
     } else {
-        crew_start(upload, JOB_ROLLBACK, 0);
+        crew_start(upload, &task);
     }
 }
 

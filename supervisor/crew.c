@@ -175,13 +175,24 @@ static int profile_of_job(const struct conf *conf, const struct tracker *row, en
     return 0;
 }
 
-int crew_spawn(struct supervisor *supervisor, const struct tracker *row, enum job_mode mode,
-               int64_t earlier, const struct worker_events *told, void *arg, struct worker **worker,
+static int64_t lanes_of(const struct conf *conf, const struct task *task)
+{
+#ifdef UPLOADER_PAUSE
+    const char *forced =
+        getenv("UPLOADER_FORCE_LANES"); /* tests of what happens without the rule */
+    if (forced)
+        return strtol(forced, NULL, 10);
+#endif
+    return task->one_lane ? 1 : conf->lanes;
+}
+
+int crew_spawn(struct supervisor *supervisor, const struct tracker *row, const struct task *task,
+               const struct worker_events *told, void *arg, struct worker **worker,
                struct error *err)
 {
     const struct conf *conf = &supervisor->conf;
     struct job job = {
-        .mode = mode,
+        .mode = task->mode,
         .tracker = row->id,
         .epoch = row->epoch,
         .token = row->token,
@@ -191,15 +202,17 @@ int crew_spawn(struct supervisor *supervisor, const struct tracker *row, enum jo
         .allow_count = conf->allow_count,
         .chunk_bytes = conf->chunk_bytes,
         .max_record = conf->max_record,
-        .lanes = conf->lanes,
-        .earlier = earlier,
+        .lanes = lanes_of(conf, task),
+        .earlier = task->earlier,
         .content = conf->duplicates == DUPLICATES_CONTENT,
         .again = row->again,
         .schema = conf->schema,
         .log_level = (int64_t)conf->log_level,
         .confine = conf->confine,
+        .chunks = row->chunk_no,
+        .first_start = row->epoch == TRACKER_FIRST_START,
     };
-    int rc = profile_of_job(conf, row, mode, &job.profile, err);
+    int rc = profile_of_job(conf, row, task->mode, &job.profile, err);
 
     if (rc < 0)
         return rc;
@@ -216,15 +229,15 @@ int crew_spawn(struct supervisor *supervisor, const struct tracker *row, enum jo
     return rc;
 }
 
-void crew_start(struct upload *upload, enum job_mode mode, int64_t earlier)
+void crew_start(struct upload *upload, const struct task *task)
 {
     struct error err;
 
     upload->outcome = OUTCOME_CRASHED;
     upload->seen = (struct identity){0};
-    upload->rolling = mode == JOB_ROLLBACK;
-    if (crew_spawn(upload->supervisor, &upload->row, mode, earlier, &events, upload,
-                   &upload->worker, &err) < 0) {
+    upload->rolling = task->mode == JOB_ROLLBACK;
+    if (crew_spawn(upload->supervisor, &upload->row, task, &events, upload, &upload->worker, &err) <
+        0) {
         upload->uncounted = err.code == ERR_SYSTEM || err.code == ERR_DATABASE_AWAY;
         upload_set_trouble(upload, &err);
         upload_event(upload, EV_TROUBLE, NULL);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* The steps from nothing to usable, from the end of this file to its middle: connected, session
- * checked, name taken, earlier life ended, schema there, recovered, open. Both connections are made
- * and lost together; nothing else but time brings them back. */
+ * checked, name taken, earlier life ended, schema there, recovered, open. The connections are lost
+ * together; nothing else but time brings them back. */
 #include "supervisor/database.h"
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/recovery.h"
+#include "supervisor/fences.h"
 #include "supervisor/place.h"
 #include "supervisor/recovery.h"
 #include "supervisor/supervisor.h"
@@ -20,28 +21,22 @@
 #define AGAIN_MS 500 /* between two looks at something that is to go away */
 #define NAME_PATIENCE_MS 10000
 #define LIFE_PATIENCE_MS 5000
-#define WATCH_MS 500
-#define FENCE_PATIENCE_MS 1000 /* a fence that waits longer for a lock has its blocker ended */
-#define FOREIGN_LOG_MS 60000
 #define BATCH_PATIENCE_MS 30000 /* with a database that was not there yet */
 
 struct database {
     struct supervisor *supervisor;
     struct recovery *recovery;
-    struct db_conn *reads, *fences;
+    struct db_conn *reads;
+    struct fences *fences;
     char *application_name;
     int64_t generation; /* of the connections: part of their name at the server */
     struct db_settings settings;
     uv_timer_t *again;                       /* the next try, or the next look */
-    uv_timer_t *watch;                       /* of fences that wait */
     void (*next)(struct database *database); /* what `again` calls */
     int64_t backoff_ms;
-    uint64_t name_since_ms;   /* waiting for the name; 0: not */
-    uint64_t life_since_ms;   /* waiting for the end of an earlier life; 0: not */
-    uint64_t fences_since_ms; /* the fences' queue is not empty since; 0: it is */
-    uint64_t foreign_at_ms;   /* a foreign blocker was logged last; 0: never */
-    bool watching;            /* blockers are being looked for */
-    bool life_told;           /* that it takes long */
+    uint64_t name_since_ms; /* waiting for the name; 0: not */
+    uint64_t life_since_ms; /* waiting for the end of an earlier life; 0: not */
+    bool life_told;         /* that it takes long */
     bool stopped;
     struct error last; /* why it is away, as logged; the same is not said every time */
 };
@@ -65,15 +60,13 @@ static void call_later(struct database *database, int64_t ms, void (*next)(struc
 
 /* ---- losing it ---- */
 
-static void close_both(struct database *database)
+static void close_all(struct database *database)
 {
     db_conn_close(database->reads);
-    db_conn_close(database->fences);
-    database->reads = database->fences = NULL;
-    database->fences_since_ms = 0;
+    fences_close(database->fences);
+    database->reads = NULL;
+    database->fences = NULL;
     database->name_since_ms = database->life_since_ms = 0;
-    database->watching = false;
-    uv_timer_stop(database->watch);
     recovery_database_lost(database->recovery);
 }
 
@@ -102,7 +95,7 @@ static void lose(struct database *database, const struct db_error *err)
     if (database->stopped)
         return;
     log_once(database, &err->error);
-    close_both(database);
+    close_all(database);
     if (batch_gives_up(supervisor)) {
         supervisor_end(supervisor, EXIT_FAILED, "the database cannot be used");
         return;
@@ -115,44 +108,6 @@ static void lose(struct database *database, const struct db_error *err)
     if (database->backoff_ms > BACKOFF_LAST_MS)
         database->backoff_ms = BACKOFF_LAST_MS;
     call_later(database, database->backoff_ms, dial);
-}
-
-/* ---- a fence that waits too long for a lock ---- */
-
-static void on_blockers_ended(void *arg, int terminated, int foreign, const struct db_error *err)
-{
-    struct database *database = arg;
-    uint64_t now = uv_now(database->supervisor->loop);
-
-    database->watching = false;
-    if (err)
-        return;
-    if (terminated > 0)
-        log_line(LOG_LEVEL_NOTICE, 0, "a fence waited for a lock; backends terminated count=%d",
-                 terminated);
-    if (foreign != 0 &&
-        (!database->foreign_at_ms || now - database->foreign_at_ms >= FOREIGN_LOG_MS)) {
-        database->foreign_at_ms = now;
-        log_line(LOG_LEVEL_WARNING, 0,
-                 "a fence waits for a lock of a backend that is not this service's pid=%d",
-                 foreign);
-    }
-}
-
-static void on_watch(uv_timer_t *timer)
-{
-    struct database *database = timer->data;
-    uint64_t now = uv_now(timer->loop);
-
-    if (db_conn_pending(database->fences) == 0)
-        database->fences_since_ms = 0;
-    else if (database->fences_since_ms == 0)
-        database->fences_since_ms = now;
-    else if (now - database->fences_since_ms >= FENCE_PATIENCE_MS && !database->watching) {
-        database->watching = true;
-        blockers_terminate(database->reads, db_conn_backend_pid(database->fences),
-                           on_blockers_ended, database);
-    }
 }
 
 /* ---- open ---- */
@@ -353,10 +308,8 @@ static void on_conn_ready(void *arg)
 {
     struct database *database = arg;
 
-    if (!db_conn_ready(database->reads) || !db_conn_ready(database->fences))
-        return;
-    uv_timer_start(database->watch, on_watch, WATCH_MS, WATCH_MS);
-    session_check(database->reads, database->fences, on_session_answer, database);
+    if (db_conn_ready(database->reads) && fences_ready(database->fences))
+        session_check(database->reads, fences_conn(database->fences), on_session_answer, database);
 }
 
 static void on_conn_lost(void *arg, const struct db_error *err)
@@ -376,7 +329,8 @@ static void dial(struct database *database)
         backend_name(supervisor->name, supervisor->start, 0, ++database->generation);
     database->settings.application_name = database->application_name;
     database->reads = db_conn_new(loop, &database->settings, &conn_events, database);
-    database->fences = db_conn_new(loop, &database->settings, &conn_events, database);
+    database->fences =
+        fences_new(loop, &database->settings, database->reads, &conn_events, database);
 }
 
 struct database *database_new(struct supervisor *supervisor)
@@ -391,7 +345,6 @@ struct database *database_new(struct supervisor *supervisor)
     };
     database->recovery = recovery_new(supervisor, on_all_recovered, database);
     database->again = timer_new(supervisor->loop, database);
-    database->watch = timer_new(supervisor->loop, database);
     dial(database);
     return database;
 }
@@ -406,10 +359,9 @@ void database_stop(struct database *database)
     if (database->stopped)
         return;
     database->stopped = true;
-    close_both(database);
+    close_all(database);
     recovery_stop(database->recovery);
     timer_close(database->again);
-    timer_close(database->watch);
 }
 
 void database_free(struct database *database)
@@ -426,9 +378,14 @@ struct db_conn *database_reads(struct database *database)
     return database->reads;
 }
 
-struct db_conn *database_fences(struct database *database)
+struct db_conn *database_fence(struct database *database)
 {
-    return database->fences;
+    return fences_conn(database->fences);
+}
+
+size_t database_fences_waiting(const struct database *database)
+{
+    return fences_waiting(database->fences);
 }
 
 struct db_conn *database_connect(const struct database *database, const struct db_events *events,

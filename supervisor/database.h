@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
-/* The supervisor's two connections: one for reads, creations and recovery, one for fences, which
- * may wait for a lock. Connects, takes the name, ends the earlier life, migrates, recovers; says
- * supervisor_database_open when all is done and supervisor_database_lost when it is lost again,
- * and then starts over by itself with a back-off. */
+/* The supervisor's connections: one for reads and recovery, and those for what it changes, which
+ * may wait for a lock (fences.h). Connects, takes the name, ends the earlier life, migrates,
+ * recovers; says supervisor_database_open when all is done and supervisor_database_lost when it is
+ * lost again, and then starts over by itself with a back-off. */
 #ifndef SUPERVISOR_DATABASE_H
 #define SUPERVISOR_DATABASE_H
 
@@ -28,9 +28,12 @@ void database_free(struct database *database);
 
 /* Only while supervisor->open. Borrowed for one statement. */
 struct db_conn *database_reads(struct database *database);
-struct db_conn *database_fences(struct database *database);
+struct db_conn *database_fence(struct database *database);
 
-/* A further connection as these two are, for what takes long; the caller closes it. */
+/* So many statements are ahead of the next one that database_fence gets, at least. */
+size_t database_fences_waiting(const struct database *database);
+
+/* A further connection as these are, for what takes long; the caller closes it. */
 struct db_conn *database_connect(const struct database *database, const struct db_events *events,
                                  void *arg);
 

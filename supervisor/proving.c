@@ -129,6 +129,7 @@ static int check(const struct supervisor *supervisor, const struct tracker *row,
 
 void proving_begin(struct request *request, const struct tracker *row)
 {
+    const struct task verify = {.mode = JOB_VERIFY};
     struct supervisor *supervisor = request->supervisor;
     struct error err;
 
@@ -142,7 +143,7 @@ void proving_begin(struct request *request, const struct tracker *row)
     tracker_copy(&proving->row, row);
     proving->next = supervisor->provings;
     supervisor->provings = proving;
-    if (crew_spawn(supervisor, row, JOB_VERIFY, 0, &events, proving, &proving->worker, &err) < 0) {
+    if (crew_spawn(supervisor, row, &verify, &events, proving, &proving->worker, &err) < 0) {
         proving_free(proving);
         request_refuse(request, &err);
         return;

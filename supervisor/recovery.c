@@ -19,7 +19,7 @@
 /* Trackers in one statement. */
 #define BLOCK 1000
 
-/* What goes on by itself: so many are read ahead, may wait for the fences' connection, and may be
+/* What goes on by itself: so many are read ahead, may wait for a fence's connection, and may be
  * queued. A command's fence waits behind so many others at most. */
 #define READ_AHEAD 16
 #define FENCES_AHEAD 32
@@ -92,7 +92,7 @@ static bool has_room(const struct recovery *recovery)
     const struct supervisor *supervisor = recovery->supervisor;
 
     return recovery->begun - recovery->resumed < READ_AHEAD &&
-           db_conn_pending(database_fences(supervisor->database)) < FENCES_AHEAD &&
+           database_fences_waiting(supervisor->database) < FENCES_AHEAD &&
            uploads_queued(supervisor->uploads) < QUEUE_AHEAD;
 }
 

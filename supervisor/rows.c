@@ -193,7 +193,7 @@ void rows_create(struct upload *upload, const struct move_args *args)
         return;
     }
     PAUSE("supervisor.before_create");
-    tracker_create(database_reads(supervisor->database), upload->path, upload->profile, args,
+    tracker_create(database_fence(supervisor->database), upload->path, upload->profile, args,
                    on_moved, pending_new(upload, MOVE_QUEUE, on_moved));
 }
 
@@ -206,7 +206,7 @@ void rows_move(struct upload *upload, enum move move, const struct move_args *ar
         return;
     }
     PAUSE_OF("supervisor.before_move", move_table[move].event);
-    tracker_move(database_fences(supervisor->database), move, &upload->row, args, on_moved,
+    tracker_move(database_fence(supervisor->database), move, &upload->row, args, on_moved,
                  pending_new(upload, move, on_moved));
     PAUSE_OF("supervisor.move_sent", move_table[move].event);
 }
@@ -257,30 +257,76 @@ void rows_read(struct upload *upload)
         tracker_by_upload(conn, upload->path, upload->profile, on_row, pending);
 }
 
+/* ---- before the worker that loads ---- */
+
+static void fail(struct upload *upload, const struct db_error *err)
+{
+    upload_set_trouble(upload, &err->error);
+    upload_event(upload, err->meaning == DB_DENIED ? EV_WORKER_FAILED : EV_TROUBLE, NULL);
+}
+
+static void load(struct upload *upload, int64_t earlier)
+{
+    const struct task task = {.mode = JOB_LOAD, .earlier = earlier, .one_lane = upload->one_lane};
+
+    crew_start(upload, &task);
+}
+
 static void on_earlier(void *arg, const struct tracker *tracker, const struct db_error *err)
 {
     struct upload *upload = pending_end(arg, NULL);
 
     if (!upload)
         return;
-    if (err) {
-        upload_set_trouble(upload, &err->error);
-        upload_event(upload, EV_TROUBLE, NULL);
-    } else {
-        crew_start(upload, JOB_LOAD, tracker ? tracker->id : 0);
-    }
+    if (err)
+        fail(upload, err);
+    else
+        load(upload, tracker ? tracker->id : 0);
 }
 
-void rows_read_earlier(struct upload *upload)
+/* A new file at the path of one that is in: its worker compares the bytes first. */
+static bool has_to_compare(const struct upload *upload)
+{
+    return upload->row.chunk_no == 0 && !upload->row.again &&
+           upload->supervisor->conf.duplicates != DUPLICATES_ALLOW;
+}
+
+static void on_target(void *arg, bool one_lane, const struct db_error *err)
+{
+    struct upload *upload = pending_end(arg, NULL);
+
+    if (!upload)
+        return;
+    if (err) {
+        fail(upload, err);
+        return;
+    }
+    upload->one_lane = one_lane;
+    if (one_lane && upload->supervisor->conf.lanes > 1)
+        log_line(LOG_LEVEL_INFO, upload->row.id,
+                 "one lane: file_data has a trigger, or a unique or exclusion constraint");
+    if (has_to_compare(upload))
+        tracker_processed(database_reads(upload->supervisor->database), upload->path,
+                          upload->profile, on_earlier, pending_new(upload, MOVE_COUNT, on_earlier));
+    else
+        load(upload, 0);
+}
+
+static void on_target_lost(void *arg, const struct tracker *tracker, const struct db_error *err)
+{
+    (void)tracker;
+    on_target(arg, false, err);
+}
+
+void rows_prepare(struct upload *upload)
 {
     struct supervisor *supervisor = upload->supervisor;
 
-    if (!supervisor->open) {
+    if (supervisor->open)
+        target_inspect(database_reads(supervisor->database), on_target,
+                       pending_new(upload, MOVE_COUNT, on_target_lost));
+    else
         upload_event(upload, EV_TROUBLE, NULL);
-        return;
-    }
-    tracker_processed(database_reads(supervisor->database), upload->path, upload->profile,
-                      on_earlier, pending_new(upload, MOVE_COUNT, on_earlier));
 }
 
 void rows_lost(struct upload *upload)

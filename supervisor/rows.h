@@ -17,9 +17,10 @@ void rows_move(struct upload *upload, enum move move, const struct move_args *ar
  * again. */
 void rows_read(struct upload *upload);
 
-/* Asks for the PROCESSED tracker before this one, and then starts the worker that loads
- * (crew_start); TROUBLE when the database does not answer. */
-void rows_read_earlier(struct upload *upload);
+/* What the worker is to be told beside the row: whether the target is fit (WORKER_FAILED) and takes
+ * more than one lane, and the PROCESSED tracker before this one. Then starts the worker that loads
+ * (crew_start). TROUBLE when the database does not answer. */
+void rows_prepare(struct upload *upload);
 
 /* The connections are closed: what is under way is answered as lost. */
 void rows_lost(struct upload *upload);

@@ -29,6 +29,7 @@ struct upload {
 
     struct worker *worker;  /* NULL: none */
     bool rolling;           /* the worker was told to roll back */
+    bool one_lane;          /* all that its target takes (rows_prepare) */
     enum outcome outcome;   /* of the last worker */
     struct identity seen;   /* the file as that worker last saw it; all 0: it did not */
     struct error *trouble;  /* why it waits or ended last; NULL: nothing of the kind */

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The stages follow one another in this file's order:
- * connected, looked, opened, (compared), (claimed), layout known, lanes counted, started. */
+/* The stages follow one another, from the end of this file to its beginning:
+ * connected, (looked), opened, (compared), (claimed), layout known, started. */
 struct load {
     uv_loop_t *loop;
     const struct job *job;
@@ -77,35 +77,16 @@ static void end_as(struct load *load, enum outcome outcome, const struct error *
     end(load, &ending);
 }
 
-/* ---- how many lanes, and off ---- */
+/* ---- off ---- */
 
-static int64_t lanes_allowed(const struct load *load, bool one)
+static void start(struct load *load)
 {
-#ifdef UPLOADER_PAUSE
-    const char *forced =
-        getenv("UPLOADER_FORCE_LANES"); /* tests of what happens without the rule */
-    if (forced)
-        return strtol(forced, NULL, 10);
-#endif
-    return one ? 1 : load->job->lanes;
-}
-
-static void on_needs_one_lane(void *arg, bool one, const struct db_error *err)
-{
-    struct load *load = arg;
-
-    if (err) {
-        end_by_database(load, err);
-        return;
-    }
-    if (one && load->job->lanes > 1)
-        log_line(LOG_LEVEL_INFO, load->job->tracker,
-                 "one lane: file_data has a trigger, or a unique or exclusion constraint");
     struct digest *digest = load->digest;
+
     load->digest = NULL;
     load->started = true;
     load->events->on_ready(load->arg, load->input->source.identity.size);
-    dispatch_start(load->dispatch, load->input, &load->point, digest, lanes_allowed(load, one));
+    dispatch_start(load->dispatch, load->input, &load->point, digest, load->job->lanes);
 }
 
 /* ---- the thread pool ---- */
@@ -147,7 +128,7 @@ static void on_layout_done(uv_work_t *work, int status)
     if (load->work_rc < 0)
         end_as(load, OUTCOME_FAILED, &load->work_error);
     else
-        target_inspect(dispatch_conn(load->dispatch), on_needs_one_lane, load);
+        start(load);
 }
 
 static void read_layout(struct load *load)
@@ -177,6 +158,14 @@ static void on_resume_verified(void *arg, const struct verified *verified)
     }
 }
 
+/* From record 1. */
+static void begin_anew(struct load *load)
+{
+    PAUSE("worker.claimed");
+    load->digest = digest_new();
+    read_layout(load);
+}
+
 static void on_content_claimed(void *arg, const struct owner_of_content *found,
                                const struct db_error *err)
 {
@@ -192,14 +181,22 @@ static void on_content_claimed(void *arg, const struct owner_of_content *found,
         known_elsewhere(load->job, found, &refused);
         end_as(load, OUTCOME_FAILED, &refused);
     } else {
-        PAUSE("worker.claimed");
-        load->digest = digest_new();
-        read_layout(load);
+        begin_anew(load);
     }
+}
+
+/* Nothing is to be taken, and nothing that was taken is to be forgotten: spares a transaction. */
+static bool needs_no_claim(const struct load *load)
+{
+    return load->job->first_start && !load->job->content;
 }
 
 static void claim_content(struct load *load)
 {
+    if (needs_no_claim(load)) {
+        begin_anew(load);
+        return;
+    }
     load->content = content_new(load->loop, dispatch_conn(load->dispatch), load->input,
                                 on_content_claimed, load);
 }
@@ -271,6 +268,11 @@ static void on_open_done(uv_work_t *work, int status)
     }
 }
 
+static void open_file(struct load *load)
+{
+    queue_work(load, on_open, on_open_done);
+}
+
 /* ---- what is in ---- */
 
 static struct point point_of(const struct checkpoint *checkpoint)
@@ -304,7 +306,7 @@ static void on_point_known(void *arg, const struct checkpoint *last, const struc
     if (load->point.chunk.final)
         end(load, &loaded); /* also when the file is gone */
     else
-        queue_work(load, on_open, on_open_done);
+        open_file(load);
 }
 
 /* ---- what the dispatch says ---- */
@@ -314,8 +316,11 @@ static void on_connected(void *arg)
     struct load *load = arg;
 
     PAUSE("worker.connected");
-    look_start(&load->look, dispatch_conn(load->dispatch), load->job->tracker, on_point_known,
-               load);
+    if (load->job->chunks == 0) /* as its start has read it: nobody but this worker adds any */
+        open_file(load);
+    else
+        look_start(&load->look, dispatch_conn(load->dispatch), load->job->tracker, on_point_known,
+                   load);
 }
 
 static void on_settled(void *arg)

@@ -1,4 +1,5 @@
--- What the target is like, with its partitions, if it has some. `unfit`: why it cannot keep what is promised of its rows, or NULL.
+-- What the target is like, with its partitions, if it has some (target_inspect).
+-- `unfit`: why it cannot keep what is promised of its rows, or NULL.
 -- `one_lane`: whether a row of one lane could wait for a row of another, through a unique or
 -- exclusion constraint or index, or through a trigger. (Foreign keys' own triggers are internal;
 -- the locks that they take do not exclude each other.)

@@ -86,11 +86,12 @@ MESSAGES = {
         b'"allow":["/a","/b"],"profile":{"name":"p","columns":["n","e"],"header":true,'
         b'"surplus_ignore":false,"delimiter":44,"quote":34,"reject_limit":5},"chunk_bytes":8,'
         b'"max_record":16,"lanes":2,"earlier":7,"content":false,"again":true,"schema":"s",'
-        b'"conninfo":"c","application_name":"a","log_level":6}',
+        b'"conninfo":"c","application_name":"a","log_level":6,"confine":true,"chunks":3,'
+        b'"first_start":false}',
         b'{"kind":"job","mode":"verify","tracker":1,"epoch":2,"token":3,"owner":"o","path":"/a.csv",'
         b'"allow":[],"profile":{"name":"p","columns":["n",1]},"chunk_bytes":8,"max_record":16,'
         b'"lanes":2,"earlier":0,"content":false,"again":true,"schema":"s","conninfo":"c",'
-        b'"application_name":"a","log_level":6}',
+        b'"application_name":"a","log_level":6,"confine":false,"chunks":0,"first_start":true}',
     ],
 }
 
