@@ -278,6 +278,7 @@ int arguments_parse(struct arguments *arguments, int argc, char **argv, struct e
     int rc;
 
     *arguments = (struct arguments){
+        .priority = PRIORITY_UNSAID,
         .json = wants_json(argc, argv),
         .socket = variable && variable[0] ? variable : CONF_DEFAULT_SOCKET,
         .timeout_ms = -1,

@@ -31,9 +31,9 @@ struct arguments {
     const char *profile; /* NULL: the supervisor's default */
     const char *status;  /* a durable status, or NULL */
     int64_t limit;       /* 0: none */
-    int64_t priority;
-    int64_t timeout_ms; /* -1: none */
-    char **operands;    /* as typed, behind the command */
+    int64_t priority;    /* PRIORITY_UNSAID: none */
+    int64_t timeout_ms;  /* -1: none */
+    char **operands;     /* as typed, behind the command */
     size_t count;
 };
 

@@ -29,7 +29,7 @@ static json_t *command_of(const struct asks *asks, const struct ask *ask)
         json_object_set_new(request, "restart", json_boolean(arguments->restart));
         if (arguments->again)
             json_object_set_new(request, "again", json_true());
-        if (arguments->priority != PRIORITY_USUAL)
+        if (arguments->priority != PRIORITY_UNSAID)
             json_object_set_new(request, "priority", json_integer(arguments->priority));
     }
     if (asks->command == IPC_FORGET)

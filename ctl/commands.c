@@ -214,7 +214,9 @@ const struct command_option command_options[] = {
     {"again", 0, NULL, TAKES_FLAG, AT(again), ON(CMD_UPLOAD),
      "also a file that is in already: its records are then in twice"},
     {"priority", 0, "N", TAKES_PRIORITY, AT(priority), ON(CMD_UPLOAD),
-     PRIORITY_RANGE ": what waits with a higher one gets a worker first; 0 by default"},
+     PRIORITY_RANGE
+     ": what waits with a higher one gets a worker first; 0 by default. Given for a file "
+     "that waits already, it moves it"},
     {"no-wait", 0, NULL, TAKES_FLAG, AT(no_wait), ON(CMD_STOP),
      "answers as soon as the stop is durable; the rollback goes on"},
     {"timeout", 0, "TIME", TAKES_TIME, AT(timeout_ms), ON(CMD_WAIT),

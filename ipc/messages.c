@@ -28,7 +28,9 @@ const struct ipc_field ipc_fields[] = {
     {IPC_UPLOAD, "again", IPC_BOOLEAN, false,
      "also when this file is in already; absent: as the option duplicates says"},
     {IPC_UPLOAD, "priority", IPC_INTEGER, false,
-     PRIORITY_RANGE ": those of higher priority get a worker first; 0 when absent"},
+     PRIORITY_RANGE
+     ": those of higher priority get a worker first; when absent, that of what waits "
+     "already, else 0"},
     {IPC_UPLOAD, "wait", IPC_BOOLEAN, false, "go on answering until the upload ends"},
 
     REF(IPC_STOP),

@@ -115,6 +115,14 @@ static void act_save_queue(struct upload *upload, const char *reason, struct req
     rows_move(upload, MOVE_QUEUE, &args);
 }
 
+static void act_save_priority(struct upload *upload, const char *reason, struct request *by)
+{
+    struct move_args args = args_of(upload, reason, by);
+
+    args.priority = &by->priority;
+    rows_move(upload, MOVE_QUEUE, &args);
+}
+
 static void act_enqueue(struct upload *upload, const char *reason, struct request *by)
 {
     (void)reason;
@@ -368,6 +376,7 @@ static const act acts[ACTION_COUNT] = {
     [ACT_READ] = act_read,
     [ACT_CREATE] = act_create,
     [ACT_SAVE_QUEUE] = act_save_queue,
+    [ACT_SAVE_PRIORITY] = act_save_priority,
     [ACT_ENQUEUE] = act_enqueue,
     [ACT_SAVE_START] = act_save_start,
     [ACT_SPAWN] = act_spawn,

@@ -43,6 +43,7 @@ struct request {
     struct identity identity;
     bool again, restart;
     int64_t priority;
+    bool reorders; /* the priority was asked for: also of what waits already */
 
     bool rows; /* forget: they go, too */
 

@@ -152,6 +152,9 @@ static enum event upload_command(const struct upload *upload, const struct reque
         return EV_UPLOAD_KNOWN;
     if (upload->state == ST_FAILED && known && found == ERR_GROWN)
         return EV_UPLOAD_GROWN;
+    if (upload->state == ST_QUEUED && !request->restart && request->reorders &&
+        request->priority != upload->row.priority)
+        return EV_REORDER;
     return request->restart ? EV_RESTART : EV_UPLOAD;
 }
 

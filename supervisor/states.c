@@ -114,6 +114,7 @@ static const struct {
     EDGE(ST_QUEUEING, EV_SAVED_FINAL, ST_QUEUED, ACT_ENQUEUE, "accepted"),
     EDGE(ST_QUEUEING, EV_MISSED, ST_READING, ACT_READ, "the row has moved on"),
     OPEN_TO_COMMANDS(ST_QUEUED),
+    EDGE(ST_QUEUED, EV_REORDER, ST_QUEUEING, ACT_SAVE_PRIORITY, "a user moves it in the queue"),
     EDGE(ST_QUEUED, EV_SLOT, ST_STARTING, ACT_SAVE_START, "a worker is free"),
     EDGE(ST_QUEUED, EV_SHUTDOWN, ST_INTERRUPTING, ACT_SAVE_INTERRUPT, "the supervisor ends"),
     EDGE(ST_STARTING, EV_SAVED, ST_RUNNING, ACT_SPAWN, "fenced; its recovery point is known"),

@@ -63,6 +63,7 @@ enum state {
     X(EV_UPLOAD_NEW, "upload_new", true, "upload of a file that is not as it was, or --again")     \
     X(EV_UPLOAD_KNOWN, "upload_known", true, "upload of a file found to be in already")            \
     X(EV_UPLOAD_GROWN, "upload_grown", true, "upload of a file whose beginning is in already")     \
+    X(EV_REORDER, "reorder", true, "upload of one that waits, with another --priority")            \
     X(EV_RESTART, "restart", true, "upload --restart")                                             \
     X(EV_STOP, "stop", true, "stop")                                                               \
     X(EV_KILL, "kill", true, "kill")                                                               \
@@ -115,6 +116,7 @@ enum event {
     X(ACT_READ, "read", "the row is read")                                                         \
     X(ACT_CREATE, "create", "the tracker is inserted")                                             \
     X(ACT_SAVE_QUEUE, "save_queue", "move: queue")                                                 \
+    X(ACT_SAVE_PRIORITY, "save_priority", "move: queue, with another priority")                    \
     X(ACT_ENQUEUE, "enqueue", "it waits for a worker")                                             \
     X(ACT_SAVE_START, "save_start", "move: start")                                                 \
     X(ACT_SPAWN, "spawn", "a worker is started to load")                                           \

@@ -232,6 +232,7 @@ int target_look(struct request *request, const json_t *message, struct error *er
     const struct profile *profile = conf_profile(conf, name ? name : PROFILE_BUILT_IN);
 
     request->priority = ipc_int(message, "priority", PRIORITY_USUAL);
+    request->reorders = json_object_get(message, "priority") != NULL;
     if (request->priority < PRIORITY_LEAST || request->priority > PRIORITY_MOST)
         return error_set(err, ERR_USAGE, "a priority is " PRIORITY_RANGE);
     if (!profile)

@@ -44,6 +44,25 @@ def test_higher_priorities_first_then_as_they_came(paused):
     assert paused.status(paused.files / "b")["in_front"] is None
 
 
+def test_a_priority_moves_what_waits_already(paused):
+    for name in "abcd":
+        queue(paused, name)
+    first = queue(paused, "c", "--priority", "3")
+    assert (first["status"], first["priority"], first["in_front"]) == ("INITIALIZING", 3, 0)
+    assert queue(paused, "c")["priority"] == 3  # nobody has asked for another
+    queue(paused, "a", "--priority", "-1")
+    assert queue(paused, "c", "--priority", "0")["priority"] == 0  # behind those of 0
+    events = [event["event"] for event in paused.ok("history", first["id"], "--json").objects]
+    assert events == ["create", "queue", "queue"]
+    paused.kill()
+    paused.start()
+    for name in "abcd":
+        wait_until(lambda: paused.status(paused.files / name)["waits_for"] == "continue", "it to wait")
+    assert paused.status(paused.files / "a")["in_front"] == 3
+    go_on(paused, *"abcd")
+    assert check_exact(paused, first["id"], with_file=True) == "PROCESSED"
+
+
 def test_priorities_and_a_pause_outlive_the_supervisor(paused):
     for name, priority in {"a": 0, "b": 5}.items():
         queue(paused, name, "--priority", str(priority))

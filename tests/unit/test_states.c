@@ -128,6 +128,7 @@ static const struct cell cells[] = {
     DOES(ST_FAILED, EV_STOP, ST_STOPPING, ACT_SAVE_STOP),
     DOES(ST_FAILED, EV_KILL, ST_FAILED, ACT_NOOP),
     /* ... whose file was found to be in, wholly or its beginning, and is as it was then */
+    DOES(ST_QUEUED, EV_REORDER, ST_QUEUEING, ACT_SAVE_PRIORITY),
     REFUSES(ST_FAILED, EV_UPLOAD_KNOWN, ERR_ALREADY_UPLOADED),
     REFUSES(ST_FAILED, EV_UPLOAD_GROWN, ERR_GROWN),
     /* PROCESSED: refused as it was; a new tracker with --again or for another file; refused */
@@ -207,6 +208,8 @@ static bool says_what_it_is(enum state state, enum event command)
     case EV_UPLOAD_KNOWN:
     case EV_UPLOAD_GROWN:
         return state != ST_FAILED;
+    case EV_REORDER:
+        return state != ST_QUEUED;
     case EV_KILL_FINAL: /* no checkpoint is left there */
         return state == ST_ABSENT || state == ST_STOPPED;
     default: /* allowed: these alone are looked for */
@@ -259,6 +262,7 @@ static bool sends_statement(enum action action)
     case ACT_READ:
     case ACT_CREATE:
     case ACT_SAVE_QUEUE:
+    case ACT_SAVE_PRIORITY:
     case ACT_SAVE_START:
     case ACT_SAVE_FENCE:
     case ACT_SAVE_FINISH:
