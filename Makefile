@@ -241,10 +241,12 @@ soak: packages-build packages-server packages-test
 model: packages-model
 	@BUILD=$(BUILD) tests/model/run full
 
-# Ratios to what anyone would use instead, into bench/results; B=name for one, QUICK=1 for a minute.
+# Ratios to what anyone would use instead, into bench/results; B=name for one, ROUNDS=n (default 5),
+# QUICK=1 for a minute.
 bench: packages-build packages-server packages-bench
 	@$(MAKE) --no-print-directory programs $(BUILD)/bench/reading
-	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) bench/run $(if $(QUICK),--quick) $(B)
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) bench/run $(if $(QUICK),--quick) \
+	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(B)
 
 # Takes hours: how cost grows, latencies, servers that are far away.
 bench-scale: packages-build packages-server packages-bench

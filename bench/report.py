@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import time
 
+from cases import CASES
 from lab import RESULTS
 from ways import WAYS
 
@@ -23,38 +24,41 @@ def machine():
 
 
 class Report:
+    """What one run has measured. What is kept is of the last run of each case: one that is run again
+    takes its own place only."""
+
     def __init__(self, cases, size, settings):
         self.cases, self.size, self.settings = cases, size, settings
-        self.rounds = []
+        self.kept = {"ratios": {}, "ways": {}}
 
     def add(self, samples):
-        self.rounds.append(samples)
-
-    def ratios(self, case):
-        """One of each round."""
-        return [samples[case.way].seconds / samples[case.against].seconds for samples in self.rounds]
+        """A round."""
+        for case in self.cases:
+            ratio = samples[case.way].seconds / samples[case.against].seconds
+            self.kept["ratios"].setdefault(case.name, []).append(round(ratio, 4))
+        for name, sample in samples.items():
+            self.kept["ways"].setdefault(name, []).append(sample._asdict())
 
     def table(self):
-        yield "| case | median | minimum | maximum | at most | what |"
-        yield "| --- | --- | --- | --- | --- | --- |"
+        yield "| case | rounds | median | minimum | maximum | at most | what |"
+        yield "| --- | --- | --- | --- | --- | --- | --- |"
         for case in self.cases:
-            ratios = self.ratios(case)
-            yield (f"| {case.name} | {statistics.median(ratios):.3f} | {min(ratios):.3f} |"
-                   f" {max(ratios):.3f} | {case.at_most:.2f} | {case.what} |")
+            ratios = self.kept["ratios"][case.name]
+            yield (f"| {case.name} | {len(ratios)} | {statistics.median(ratios):.3f} |"
+                   f" {min(ratios):.3f} | {max(ratios):.3f} | {case.at_most:.2f} | {case.what} |")
 
     def costs(self):
         """CPU seconds and WAL of each way, of the round whose time is the median."""
         yield "| way | client's CPU s | server's CPU s | WAL MB | what |"
         yield "| --- | --- | --- | --- | --- |"
-        for name in self.rounds[0]:
-            samples = sorted((samples[name] for samples in self.rounds), key=lambda s: s.seconds)
-            sample = samples[len(samples) // 2]
-            yield (f"| {name} | {sample.client_cpu:.2f} | {sample.server_cpu:.2f} |"
-                   f" {sample.wal / 1e6:.0f} | {WAYS[name].__doc__} |")
+        for name, samples in self.kept["ways"].items():
+            sample = sorted(samples, key=lambda s: s["seconds"])[len(samples) // 2]
+            yield (f"| {name} | {sample['client_cpu']:.2f} | {sample['server_cpu']:.2f} |"
+                   f" {sample['wal'] / 1e6:.0f} | {WAYS[name].__doc__} |")
 
     def __str__(self):
-        lines = [f"{len(self.rounds)} rounds; {self.size.records} records,"
-                 f" {self.size.wide_mb} MB of wide records, {self.size.files} small files.",
+        lines = [f"{self.size.records} records, {self.size.wide_mb} MB of wide records,"
+                 f" {self.size.files} small files.",
                  f"Machine: {machine()}.",
                  "Server: " + ", ".join(f"{name} {value}" for name, value in self.settings) + ".",
                  "", *self.table(), "", *self.costs()]
@@ -62,19 +66,21 @@ class Report:
 
     def write(self):
         RESULTS.mkdir(exist_ok=True)
+        kept = RESULTS / "ratios.json"
+        if kept.exists():
+            for key, values in json.loads(kept.read_text()).items():
+                self.kept[key] = {**values, **self.kept[key]}
+        self.cases = [case for case in CASES if case.name in self.kept["ratios"]]
+        kept.write_text(json.dumps(self.kept, indent=1) + "\n")
         text = f"# Ratios\n\nMeasured {time.strftime('%Y-%m-%d')} by `make bench`.\n\n{self}\n"
         (RESULTS / "ratios.md").write_text(text)
-        rounds = [{name: sample._asdict() for name, sample in samples.items()}
-                  for samples in self.rounds]
-        (RESULTS / "ratios.json").write_text(json.dumps(rounds, indent=1) + "\n")
         self.plot(RESULTS / "ratios.svg")
 
     def plot(self, path):
         """Each ratio with its range, and the line it should stay below, by gnuplot."""
         rows = "\n".join(
-            f'{i} {statistics.median(self.ratios(case))} {min(self.ratios(case))}'
-            f' {max(self.ratios(case))} {case.at_most} "{case.name}"'
-            for i, case in enumerate(self.cases))
+            f'{i} {statistics.median(ratios)} {min(ratios)} {max(ratios)} {case.at_most} "{case.name}"'
+            for i, case in enumerate(self.cases) for ratios in [self.kept["ratios"][case.name]])
         script = f"""
 $data << END
 {rows}

@@ -70,7 +70,7 @@ const struct option options[] = {
     {SECTION_ACCESS, "admin", OPTION_WHO, "", IN_CONF(access[RIGHT_ADMIN]), .unsaid = "nobody else",
      .help = "Who may also forget uploads, and with them remove their rows."},
 
-    {SECTION_UPLOAD, "chunk_bytes", OPTION_SIZE, "8M", .min = 4 * KIB, .max = GIB,
+    {SECTION_UPLOAD, "chunk_bytes", OPTION_SIZE, "32M", .min = 4 * KIB, .max = GIB,
      IN_CONF(chunk_bytes), .help = "Input that is committed together."},
     {SECTION_UPLOAD, "lanes", OPTION_NUMBER, "2", .min = 1, .max = 16, IN_CONF(lanes),
      .help = "Connections of one worker to PostgreSQL, each of which carries a chunk at a time."},

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "db/query.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct begin_caller {
@@ -24,6 +25,18 @@ void proof_begin(struct db_conn *conn, on_chunk_done answer, void *arg)
     const struct begin_caller caller = {answer, arg};
 
     query_send_context(conn, SQL_proof_begin, NULL, on_begun, &caller, sizeof caller);
+}
+
+void proof_open(struct db_conn *conn, int64_t tracker, int64_t first, int64_t last,
+                on_chunk_done answer, void *arg)
+{
+    const struct begin_caller caller = {answer, arg};
+    struct params params = {.count = 0};
+
+    param_int(&params, tracker);
+    param_int(&params, first);
+    param_int(&params, last);
+    query_send_context(conn, SQL_proof_open, &params, on_begun, &caller, sizeof caller);
 }
 
 struct rows_caller {
@@ -56,17 +69,13 @@ static void on_rows(void *arg, PGresult *result, const struct db_error *err)
     free(rows);
 }
 
-void proof_rows(struct db_conn *conn, int64_t tracker, int64_t first, int64_t last, int64_t limit,
-                on_proof_rows answer, void *arg)
+void proof_fetch(struct db_conn *conn, size_t most, on_proof_rows answer, void *arg)
 {
     const struct rows_caller caller = {answer, arg};
-    struct params params = {.count = 0};
+    char text[64];
 
-    param_int(&params, tracker);
-    param_int(&params, first);
-    param_int(&params, last);
-    param_int(&params, limit);
-    query_send_context(conn, SQL_proof_rows, &params, on_rows, &caller, sizeof caller);
+    snprintf(text, sizeof text, "FETCH FORWARD %zu FROM rows", most);
+    query_send_text_context(conn, text, on_rows, &caller, sizeof caller);
 }
 
 struct count_caller {

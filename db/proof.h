@@ -21,11 +21,14 @@ struct proof_row {
     size_t name_bytes, email_bytes;
 };
 
-/* The rows of records `first` to `last`, in order, at most `limit`. */
+/* From now on the rows of records `first` to `last` are fetched. */
+void proof_open(struct db_conn *conn, int64_t tracker, int64_t first, int64_t last,
+                on_chunk_done answer, void *arg);
+
+/* The next of them, in order: `most` (at least 1), or fewer when these are the last. */
 typedef void (*on_proof_rows)(void *arg, const struct proof_row *rows, size_t count,
                               const struct db_error *err);
-void proof_rows(struct db_conn *conn, int64_t tracker, int64_t first, int64_t last, int64_t limit,
-                on_proof_rows answer, void *arg);
+void proof_fetch(struct db_conn *conn, size_t most, on_proof_rows answer, void *arg);
 
 /* All that a tracker has, found without an index. */
 struct proof_count {

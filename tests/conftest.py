@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: PostgreSQL
+import contextlib
 import os
 import sys
 import tempfile
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -72,6 +74,9 @@ def new_service(cluster):
     yield make
     for service in made:
         service.remove()
+    for name in {service.database for service in made if service.cluster is cluster}:
+        with contextlib.suppress(psycopg2.Error):  # a prepared transaction is left in it
+            cluster.drop_database(name)
 
 
 @pytest.fixture

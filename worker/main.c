@@ -27,7 +27,7 @@
 
 /* Buffers from this size on go back to the system when they are freed. glibc would learn to keep
  * ever larger ones. */
-#define RETURNED_BYTES (128 * 1024)
+#define RETURNED_BYTES (4 * 1024 * 1024)
 
 static const char usage[] =
     "Usage: uploader-worker --parent PID\n"

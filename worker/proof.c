@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "db/proof.h"
+#include "worker/found.h"
 #include "worker/outcome.h"
 #include "worker/part.h"
 
@@ -12,11 +13,12 @@
 #include <string.h>
 
 #define PAGE 64          /* checkpoints that are read at once */
-#define BEYOND 100       /* rows of a part that are read beyond one a record */
+#define BEYOND 100       /* rows beyond one a record: no more are read */
 #define NONE INT64_C(-1) /* no record */
 
-/* The stages follow one another in this file's order, read from its end: connected, snapshot,
- * checkpoints, file open, (a chunk, its parts: read, rows, rejects, compared), counted. */
+/* The stages follow one another in this file's order, read from its end: connected,
+ * summarised, snapshot, checkpoints, file open, (a chunk, its parts: read, rows, rejects,
+ * compared), counted. */
 struct proof {
     uv_loop_t *loop;
     const struct job *job;
@@ -33,9 +35,9 @@ struct proof {
 
     struct reader *reader; /* of the chunk in hand, or NULL */
     struct part *part;
-    struct proof_row *found; /* the rows of the part, copied, until its rejects are there */
-    size_t found_count;
-    char *found_bytes;
+    struct found found; /* rows that are not compared yet */
+    size_t asked;       /* for so many at once */
+    bool all_fetched;   /* of the chunk's rows */
     bool chunk_ends;
 
     uv_work_t work; /* opening, reading: in the thread pool */
@@ -49,8 +51,7 @@ static void proof_free(struct proof *proof)
 {
     reader_free(proof->reader);
     part_free(proof->part);
-    free(proof->found);
-    free(proof->found_bytes);
+    found_fini(&proof->found);
     input_leave(proof->input);
     free(proof);
 }
@@ -236,40 +237,26 @@ static void on_part_rejects(void *arg, const struct tracker_reject *rejects, siz
     }
     while (mine < count && rejects[mine].line <= part_last(proof->part))
         mine++;
-    part_compare(proof->part, proof->found, proof->found_count, rejects, mine, &differences);
+    size_t there = found_until(&proof->found, part_last(proof->part));
+    part_compare(proof->part, proof->found.rows, there, rejects, mine, &differences);
     if (differences.count > 0) {
         differ(proof, differences.first, differences.text);
         return;
     }
-    proof->rows += (int64_t)proof->found_count;
+    proof->rows += (int64_t)there;
+    found_drop(&proof->found, there);
     proof->rejects += (int64_t)mine;
     end_part(proof);
 }
 
-/* Takes a copy: the answer's rows are borrowed, and the rejects are still to come. */
-static void keep_rows(struct proof *proof, const struct proof_row *rows, size_t count)
+/* The rows of the part are there, and perhaps some of the next. */
+static void read_rejects(struct proof *proof)
 {
-    size_t bytes = 0;
-
-    for (size_t i = 0; i < count; i++)
-        bytes += rows[i].name_bytes + rows[i].email_bytes;
-    free(proof->found);
-    free(proof->found_bytes);
-    proof->found = mem_new(count, sizeof *proof->found);
-    proof->found_bytes = mem_new(bytes + 1, 1);
-    proof->found_count = count;
-    char *to = proof->found_bytes;
-    for (size_t i = 0; i < count; i++) {
-        struct proof_row *row = &proof->found[i];
-        *row = rows[i];
-        if (row->name)
-            row->name = memcpy(to, row->name, row->name_bytes);
-        to += row->name_bytes;
-        if (row->email)
-            row->email = memcpy(to, row->email, row->email_bytes);
-        to += row->email_bytes;
-    }
+    tracker_rejects(proof->conn, proof->job->tracker, part_first(proof->part) - 1,
+                    part_count(proof->part) + 1, on_part_rejects, proof);
 }
+
+static void read_rows(struct proof *proof);
 
 static void on_rows(void *arg, const struct proof_row *rows, size_t count,
                     const struct db_error *err)
@@ -280,9 +267,25 @@ static void on_rows(void *arg, const struct proof_row *rows, size_t count,
         end_by_database(proof, err);
         return;
     }
-    keep_rows(proof, rows, count);
-    tracker_rejects(proof->conn, proof->job->tracker, part_first(proof->part) - 1,
-                    part_count(proof->part) + 1, on_part_rejects, proof);
+    proof->all_fetched = count < proof->asked;
+    found_add(&proof->found, rows, count);
+    read_rows(proof);
+}
+
+/* As many as the part should have, and one of the next: it shows that no more come. Many more than
+ * it should have differ, however many. */
+static void read_rows(struct proof *proof)
+{
+    size_t due = (size_t)part_count(proof->part);
+    size_t there = found_until(&proof->found, part_last(proof->part));
+    bool complete = proof->all_fetched || there < proof->found.count || there > due + BEYOND;
+
+    if (complete) {
+        read_rejects(proof);
+        return;
+    }
+    proof->asked = there < due ? due - there + 1 : BEYOND;
+    proof_fetch(proof->conn, proof->asked, on_rows, proof);
 }
 
 static void on_part(uv_work_t *work)
@@ -304,10 +307,7 @@ static void on_part_done(uv_work_t *work, int status)
         end_part(proof);
         return;
     }
-    int64_t first = part_first(proof->part);
-    int64_t last = part_last(proof->part);
-    proof_rows(proof->conn, proof->job->tracker, first, last, last - first + 1 + BEYOND, on_rows,
-               proof);
+    read_rows(proof);
 }
 
 static void read_part(struct proof *proof)
@@ -318,6 +318,14 @@ static void read_part(struct proof *proof)
 /* ---- the chunks ---- */
 
 static void read_page(struct proof *proof);
+
+static void on_opened(void *arg, const struct db_error *err)
+{
+    if (err)
+        end_by_database(arg, err);
+    else
+        read_part(arg);
+}
 
 static void begin_chunk(struct proof *proof)
 {
@@ -334,7 +342,10 @@ static void begin_chunk(struct proof *proof)
     }
     reader_free(proof->reader);
     proof->reader = reader_new(proof->input, chunk);
-    read_part(proof);
+    found_fini(&proof->found);
+    proof->all_fetched = false;
+    proof_open(proof->conn, proof->job->tracker, chunk->first_line, chunk->last_line, on_opened,
+               proof);
 }
 
 /* ---- the file ---- */
@@ -411,11 +422,22 @@ static void on_begun(void *arg, const struct db_error *err)
         read_page(arg);
 }
 
+static void on_summarized(void *arg, const struct db_error *err)
+{
+    struct proof *proof = arg;
+
+    if (err)
+        end_by_database(proof, err);
+    else
+        proof_begin(proof->conn, on_begun, proof);
+}
+
+/* What is not summarised yet would be read again for each part. */
 static void on_conn_ready(void *arg)
 {
     struct proof *proof = arg;
 
-    proof_begin(proof->conn, on_begun, proof);
+    target_summarize(proof->conn, on_summarized, proof);
 }
 
 static void on_conn_lost(void *arg, const struct db_error *err)

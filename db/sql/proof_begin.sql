@@ -3,3 +3,4 @@
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SET LOCAL enable_seqscan = off;
 SET LOCAL statement_timeout = 0;
+SET LOCAL cursor_tuple_fraction = 1;
