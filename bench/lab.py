@@ -120,7 +120,7 @@ class Lab:
 
     def settings(self):
         with self.cluster.connect() as sql:
-            return sql.run("SELECT name, setting || coalesce(unit, '') FROM pg_settings WHERE name IN"
+            return sql.run("SELECT name, current_setting(name) FROM pg_settings WHERE name IN"
                            " ('server_version', 'shared_buffers', 'max_wal_size', 'fsync',"
                            " 'full_page_writes', 'synchronous_commit', 'wal_level') ORDER BY name")
 

@@ -14,8 +14,8 @@ import time
 from campaign import World, main
 from harness import ROOT, alive, check_exact, send_signal, wait_until
 
-COUNT = 6000
-BAD = {5, 1500, 5999}
+COUNT = 2500
+BAD = {5, 600, 2499}
 CHECK = "ALTER TABLE uploader.file_data ADD CHECK (email !~ '700@')"
 
 # What brings a process to a point, where an upload alone does not.

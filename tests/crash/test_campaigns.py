@@ -24,7 +24,7 @@ import syscalls  # noqa: E402
 import wire  # noqa: E402
 from harness import SANITIZED  # noqa: E402
 
-SHARE = 8 if SANITIZED else 1  # all of it is run without sanitizers, and faster
+SHARE = 16 if SANITIZED else 1  # all of it is run without sanitizers, and faster
 
 CAMPAIGNS = {  # module: rounds of its sample, and what must have hit at least so often in it; "": all
     chaos: (100, {"kill worker": 10, "kill supervisor": 1, "command stop": 5, "command kill": 1}),
@@ -37,7 +37,7 @@ CAMPAIGNS = {  # module: rounds of its sample, and what must have hit at least s
     spool: (8, {"supervisor dies": 1}),
     standby: (1, {}),
     syscalls: (128, {"worker, stop": 5, "supervisor, upload": 3}),
-    wire: (120, {"zombie, to the worker": 5, "silence stop, to the worker": 5}),
+    wire: (60, {"zombie, to the worker": 5, "silence stop, to the worker": 5}),
 }
 
 syscalls.World.every = 50 * SHARE

@@ -209,7 +209,7 @@ static char *conf_text(const struct conf *conf)
     "control.sock\nname=NULL\nmax_workers=4\nmax_queued=100000\n"                                  \
     "stop_timeout=30000\nresume=true\nconfine=true\nretry_limit=5\nlog_level=6\nallow=" allow      \
     "\nread=\noperate=@"                                                                           \
-    "uploader\nadmin=\nchunk_bytes=8388608\n"                                                      \
+    "uploader\nadmin=\nchunk_bytes=33554432\n"                                                     \
     "lanes=2\nreject_limit=1000\nmax_record=1048576\nduplicates=0\nprofile "                       \
     "contacts\ncolumns=name|email\n"                                                               \
     "header=true\nsurplus_columns=false\ndelimiter=,\nquote=\"\nreject_limit=1000\nmax_workers="   \
@@ -761,7 +761,7 @@ static void test_harmless(void **state)
         "conninfo=a='b;c'#d:e=f\npassword_file=NULL\nschema=s\nsocket=/run/uploader/control.sock\n"
         "name=NULL\nmax_workers=4\nmax_queued=100000\nstop_timeout=30000\nresume="
         "true\nconfine=true\nretry_limit=5\n"
-        "log_level=6\nallow=\nread=\noperate=@uploader\nadmin=\nchunk_bytes=8388608\nlanes="
+        "log_level=6\nallow=\nread=\noperate=@uploader\nadmin=\nchunk_bytes=33554432\nlanes="
         "3\nreject_limit=1000\n"
         "max_record=2048\nduplicates=0\nprofile contacts\ncolumns=name|email\nheader=true\n"
         "surplus_columns=false\ndelimiter=,\nquote=\"\nreject_limit=1000\nmax_workers=0\n");
@@ -868,7 +868,7 @@ static void test_folder(void **state)
         "control.sock\nname=NULL\nmax_workers=4\nmax_queued=100000\n"
         "stop_timeout=30000\nresume=true\nconfine=true\nretry_limit=5\nlog_level=6\nallow=/c\n"
         "read=\noperate=@uploader\nadmin=\n"
-        "chunk_bytes=8388608\nlanes=5\nreject_limit=9\nmax_record=2097152\nduplicates=0\n"
+        "chunk_bytes=33554432\nlanes=5\nreject_limit=9\nmax_record=2097152\nduplicates=0\n"
         "profile contacts\ncolumns=name|email\nheader=true\nsurplus_columns=false\ndelimiter=,\n"
         "quote=\"\nreject_limit=9\nmax_workers=0\n"
         "profile p\ncolumns=name|email\nheader=true\nsurplus_columns=false\ndelimiter=|\nquote='\n"
