@@ -226,7 +226,7 @@ def test_the_grants_of_a_role_that_only_writes(server, new_app, tmp_path):
     folder = password_file(tmp_path)
     folder.write_text(f"*:*:*:writer:{PASSWORD}\n")
     service.set(database={"conninfo": [tls(server, user="writer"), f"dbname={database}",
-                                       f"passfile={folder}"]})
+                                       f"passfile={folder}"]}, upload={"chunk_bytes": "8M"})
     service.start()
     tracker = uploads(server, service)
     service.ok("verify", tracker)
