@@ -113,12 +113,13 @@ def by_psql(lab, proxy, path, _):
 
 
 # what docs/performance.md advises for a distance
-ADVISED = {0: {}, 1: {}, 10: {"lanes": 4}, 50: {"lanes": 8}}
+ADVISED = {0: {}, 1: {}, 10: {}, 50: {"lanes": 4}}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     path = laboratory.people(400_000 if options.quick else 5_000_000)
     lab = Lab("listen_addresses=''")
@@ -129,7 +130,7 @@ def main():
         for distance, advised in ADVISED.items():
             proxy = Proxy(lab.cluster, distance)
             seconds = {way: statistics.median(way(lab, proxy, path, advised)
-                                              for _ in range(1 if options.quick else 5))
+                                              for _ in range(1 if options.quick else options.rounds))
                        for way in (by_uploader, by_psql)}
             proxy.close()
             base = base or seconds
