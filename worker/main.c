@@ -25,8 +25,9 @@
 /* Memory short: a worker goes before the supervisor, for it can be replaced. */
 #define OOM_SCORE_ADJ "500"
 
-/* Buffers from this size on go back to the system when they are freed: glibc would learn to keep ever
- * larger ones. Smaller ones are kept, for to take them anew costs a page fault for each 4 KiB. */
+/* Buffers from this size on go back to the system when they are freed: glibc would learn to keep
+ * ever larger ones. Smaller ones are kept, for to take them anew costs a page fault for each 4 KiB.
+ */
 #define RETURNED_BYTES (4 * 1024 * 1024)
 
 static const char usage[] =
