@@ -16,11 +16,10 @@
 
 #define TRACKER_TIME_BYTES 40 /* RFC 3339 in UTC, with microseconds */
 
-/* A row of file_tracker with its recovery point, read in one snapshot. */
 #define TRACKER_CONTENT_BYTES 33
-
 #define TRACKER_FIRST_START 2 /* the epoch of a tracker's first start: it is made with 1 */
 
+/* A row of file_tracker with its recovery point, read in one snapshot. */
 struct tracker {
     int64_t id;
     char *path;

@@ -95,38 +95,31 @@ static void on_watch(uv_timer_t *timer)
 
 /* ---- the connections ---- */
 
-static void on_first_ready(void *arg)
+static bool is_first(const struct fence *fence)
 {
-    const struct fence *fence = arg;
-    struct fences *fences = fence->fences;
-
-    uv_timer_start(fences->watch, on_watch, WATCH_MS, WATCH_MS);
-    fences->events->on_ready(fences->arg);
+    return fence == fence->fences->list;
 }
 
-static void on_lost(void *arg, const struct db_error *err)
-{
-    const struct fence *fence = arg;
-    const struct fences *fences = fence->fences;
-
-    fences->events->on_lost(fences->arg, err);
-}
-
-static void on_further_ready(void *arg)
+static void on_ready(void *arg)
 {
     struct fence *fence = arg;
+    struct fences *fences = fence->fences;
 
     fence->had = true; /* fences_conn finds it */
+    if (is_first(fence)) {
+        uv_timer_start(fences->watch, on_watch, WATCH_MS, WATCH_MS);
+        fences->events->on_ready(fences->arg);
+    }
 }
 
-/* Only the last one can be on its way: nothing was given to it yet. */
-static void on_further_lost(void *arg, const struct db_error *err)
+/* A further one that was not had yet is the last of the list, and nothing was given to it. */
+static void on_lost(void *arg, const struct db_error *err)
 {
     struct fence *fence = arg;
     struct fences *fences = fence->fences;
 
-    if (fence->had) {
-        on_lost(arg, err);
+    if (is_first(fence) || fence->had) {
+        fences->events->on_lost(fences->arg, err);
         return;
     }
     log_line(LOG_LEVEL_NOTICE, 0, "a further connection cannot be had; done without");
@@ -135,16 +128,14 @@ static void on_further_lost(void *arg, const struct db_error *err)
     fences->again_ms = uv_now(fences->loop) + AGAIN_MS;
 }
 
-static const struct db_events first_events = {on_first_ready, on_lost};
-static const struct db_events further_events = {on_further_ready, on_further_lost};
+static const struct db_events conn_events = {on_ready, on_lost};
 
 static void open_one(struct fences *fences)
 {
-    const struct db_events *events = fences->count == 0 ? &first_events : &further_events;
     struct fence *fence = &fences->list[fences->count++];
 
     *fence = (struct fence){.fences = fences, .given_ms = uv_now(fences->loop)};
-    fence->conn = db_conn_new(fences->loop, fences->settings, events, fence);
+    fence->conn = db_conn_new(fences->loop, fences->settings, &conn_events, fence);
 }
 
 struct fences *fences_new(uv_loop_t *loop, const struct db_settings *settings,

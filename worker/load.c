@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "worker/load.h"
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/pause.h"
 #include "worker/content.h"

@@ -18,10 +18,16 @@ OF_SUPERVISOR = "application_name LIKE 'uploader/%/0/%'"  # its sessions work fo
 # ---- its sessions ----
 
 
+def sessions(service):
+    """Their pids."""
+    return [pid for pid, in service.sql.run(
+        "SELECT pid FROM pg_stat_activity"
+        f" WHERE datname = current_database() AND {OF_SUPERVISOR}")]
+
+
 def both_sessions(service):
     """Of reads and of fences: their pids, or none unless both are there."""
-    pids = [pid for pid, in service.sql.run(
-        f"SELECT pid FROM pg_stat_activity WHERE {OF_SUPERVISOR}")]
+    pids = sessions(service)
     return pids if len(pids) == 2 else []
 
 
@@ -38,19 +44,14 @@ def test_the_supervisors_own_sessions_are_ended(service):
     service.ok("upload", "--wait", other)
 
 
-def count_of_sessions(service):
-    return service.sql.value("SELECT count(*) FROM pg_stat_activity"
-                             f" WHERE datname = current_database() AND {OF_SUPERVISOR}")
-
-
 def test_changes_that_queue_up_get_more_sessions_for_a_while(new_service):
     service = new_service(supervisor={"max_workers": 4}).start()
-    assert count_of_sessions(service) == 2
+    assert len(sessions(service)) == 2
     paths = [service.people(f"{i}.csv", 10) for i in range(40)]
     service.ok("upload", "--wait", *paths)
-    assert 2 < count_of_sessions(service) <= 5
+    assert 2 < len(sessions(service)) <= 5
     assert service.count() == 40 * 10
-    wait_until(lambda: count_of_sessions(service) == 2, "the others to be closed")
+    wait_until(lambda: len(sessions(service)) == 2, "the others to be closed")
     service.ok("upload", "--wait", service.people("last.csv", 10))
 
 
@@ -64,7 +65,7 @@ def test_a_further_session_that_cannot_be_had_is_done_without(new_service):
     paths = [service.people(f"{i}.csv", 10) for i in range(10)]
     service.ok("upload", *paths)  # no worker of theirs can connect
     wait_until(lambda: "a further connection cannot be had" in service.log_text(), "the notice")
-    assert count_of_sessions(service) == 2
+    assert len(sessions(service)) == 2
     service.sql.run(f"ALTER ROLE {loader} CONNECTION LIMIT 3")
     service.ok("wait", *paths)
     assert service.count() == 10 * 10
