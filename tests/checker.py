@@ -11,8 +11,10 @@ Prints a line for each thing that is wrong, and ends with 1 if there is one. Wit
 import argparse
 import csv
 import json
+import re
 import sys
 from bisect import bisect_left, bisect_right
+from functools import lru_cache
 
 import psycopg2
 import psycopg2.extras
@@ -41,16 +43,13 @@ class Record:
         self.start, self.end, self.raw, self.fields = start, end, raw, fields
 
 
+LINE = re.compile(rb"[^\r\n]*(?:\r\n|[\r\n])|[^\r\n]+")
+
+
 def physical_lines(data, start):
     """(offset, bytes with line end): lines end in LF, CRLF or CR."""
-    at = start
-    while at < len(data):
-        ends = [i for i in (data.find(b"\n", at), data.find(b"\r", at)) if i >= 0]
-        end = min(ends) + 1 if ends else len(data)
-        if ends and data[end - 1:end + 1] == b"\r\n":
-            end += 1
-        yield at, data[at:end]
-        at = end
+    for line in LINE.finditer(data, start):
+        yield line.start(), line[0]
 
 
 def read_records(data, delimiter, quote):
@@ -102,6 +101,7 @@ class Expectation:
             self.count = max(self.places) + 1
             self.more = profile["surplus_columns"] == "ignore"
             self.records, self.begin = records, 0
+        self.rows = [self.row(record) for record in self.records]
 
     @staticmethod
     def _text(field):
@@ -127,6 +127,12 @@ class Expectation:
             return None
 
 
+@lru_cache(maxsize=4)
+def expect(data, profile_text, max_record):
+    """A file is looked at several times while it goes in."""
+    return Expectation(data, json.loads(profile_text), max_record)
+
+
 class Checker:
     """`refused` says which good records the table has to have refused: a set of their lines. When
     it is None, every reject with an SQLSTATE is believed to be one. `data` are the bytes of the
@@ -144,8 +150,8 @@ class Checker:
     def say(self, tracker, text):
         self.wrong.append(f"tracker {tracker}: {text}")
 
-    def query(self, statement, *parameters):
-        with self.connection.cursor(cursor_factory=psycopg2.extras.DictCursor) as cursor:
+    def query(self, statement, *parameters, factory=psycopg2.extras.DictCursor):
+        with self.connection.cursor(cursor_factory=factory) as cursor:
             cursor.execute(statement.replace("@", f'"{self.schema}".'), parameters)
             return cursor.fetchall()
 
@@ -191,13 +197,14 @@ class Checker:
             self.check_file(tracker, last, chain, rows, rejects)
 
     def read_rows(self, number):
-        """The rows by the table itself; and the index has to lead to just as many."""
+        """The rows by the table itself, as tuples; and the index has to lead to just as many."""
         by = {}
         for way, without in (("index", "seqscan"), ("table", "bitmapscan")):
             self.query(f"SELECT set_config('enable_{without}', 'off', true),"
                        " set_config('max_parallel_workers_per_gather', '0', true)")
             by[way] = self.query("SELECT line_no, name, email FROM @file_data"
-                                 " WHERE file_tracker_id = %s ORDER BY line_no", number)
+                                 " WHERE file_tracker_id = %s ORDER BY line_no", number,
+                                 factory=None)
             self.query(f"SELECT set_config('enable_{without}', 'on', true)")
         if by["index"] != by["table"]:
             self.say(number, f"the index leads to {len(by['index'])} of {len(by['table'])} rows")
@@ -228,7 +235,7 @@ class Checker:
         return line
 
     def check_counts(self, number, chain, rows, rejects):
-        lines = [row["line_no"] for row in rows]
+        lines = [line for line, _, _ in rows]
         for k in chain:
             found = bisect_right(lines, k["last_line"]) - bisect_left(lines, k["first_line"])
             if found != k["row_count"]:
@@ -241,9 +248,9 @@ class Checker:
 
     def check_lines(self, number, last, rows, rejects):
         seen = {}
-        for table, found in (("row", rows), ("reject", rejects)):
-            for one in found:
-                line = one["line_no"]
+        for table, lines in (("row", [line for line, _, _ in rows]),
+                             ("reject", [reject["line_no"] for reject in rejects])):
+            for line in lines:
                 if line in seen:
                     self.say(number, f"record {line} is there twice ({seen[line]}, {table})")
                 if not 1 <= line <= last:
@@ -295,7 +302,7 @@ class Checker:
         except OSError as error:
             self.say(number, f"the file cannot be read: {error}")
             return
-        expected = Expectation(data, json.loads(tracker["profile_text"]), self.max_record)
+        expected = expect(data, tracker["profile_text"], self.max_record)
         if len(expected.records) < last:
             self.say(number, f"{last} records are in, the file has {len(expected.records)}")
             return
@@ -306,10 +313,9 @@ class Checker:
         for k in chain:
             self.check_place(number, k, expected)
         self.check_content(number, chain, data)
-        there = {row["line_no"]: (row["name"], row["email"]) for row in rows}
+        there = {line: (name, email) for line, name, email in rows}
         rejected = {reject["line_no"]: reject for reject in rejects}
-        for line, record in enumerate(expected.records[:last], 1):
-            wanted = expected.row(record)
+        for line, (record, wanted) in enumerate(zip(expected.records[:last], expected.rows), 1):
             reject = rejected.get(line)
             by_table = bool(reject and reject["sqlstate"])
             if by_table and wanted is None:

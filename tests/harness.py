@@ -184,6 +184,7 @@ class Service:
         self.program = [BUILD / "uploaderd"]
         self.process = None
         self._sql = None
+        self._checking = None
 
     # ---- configuration ----
 
@@ -393,11 +394,25 @@ class Service:
             self._sql = self.cluster.connect(self.database)
         return self._sql
 
+    @property
+    def checking(self):
+        """The checker's connection; it is dear to begin one, so it is kept while it lives."""
+        try:
+            if self._checking:
+                self._checking.cursor().execute("SELECT 1")
+                return self._checking
+        except psycopg2.Error:
+            pass  # it has died with its server
+        self._checking = psycopg2.connect(self.cluster.conninfo(self.database),
+                                          application_name="checker")
+        return self._checking
+
     def leave_sql(self):
-        """The next use of sql is a new connection."""
-        if self._sql:
-            self._sql.close()
-        self._sql = None
+        """The next use of sql is a new connection, and the checker's is new, too."""
+        for connection in (self._sql, self._checking):
+            if connection:
+                connection.close()
+        self._sql = self._checking = None
 
     def rows(self, tracker=None):
         """[(line_no, name, email)] of a tracker, the only one when None."""
@@ -471,10 +486,6 @@ def check_exact(service, tracker, with_file=False, refused=None, data=None):
     """The musts for one tracker, by the checker, in one snapshot; answers its status. With the file
     also that rows and rejects are its records, byte by byte; `refused` are the good records that
     the table refuses, `data` the file's bytes when they are not at its path any more."""
-    connection = psycopg2.connect(service.cluster.conninfo(service.database))
-    try:
-        wrong = checker.Checker(connection, refused=refused, data=data).check({tracker}, with_file)
-    finally:
-        connection.close()
+    wrong = checker.Checker(service.checking, refused=refused, data=data).check({tracker}, with_file)
     assert not wrong, "\n".join(wrong[:20])
     return service.sql.value("SELECT status FROM uploader.file_tracker WHERE id = %s", tracker)

@@ -13,12 +13,21 @@ from harness import check_exact, send_signal
 
 COMMANDS = [("upload",), ("upload",), ("kill",), ("stop",), ("upload", "--restart")]
 ALLOWED = {0, 3, 5, 6, 8}
+ROUNDS_OF_A_DATABASE = 20
 
 
 class World(campaign.World):
     frozen = None
+    rounds = 0
 
     def renew(self, dice):
+        """The services for a round; their database is made anew from time to time."""
+        if self.rounds % ROUNDS_OF_A_DATABASE == 0:
+            self.begin_two(dice)
+        self.rounds += 1
+        return self.services
+
+    def begin_two(self, dice):
         options = {"upload": {"chunk_bytes": "4K", "lanes": dice.randint(1, 3)},
                    "supervisor": {"retry_limit": 1000, "stop_timeout": "2s"}}
         first = self.begin(name="first", **options)
@@ -28,7 +37,6 @@ class World(campaign.World):
         self.frozen = None
         for service in self.services:
             service.start()
-        return self.services
 
 
 def freeze(world, service):
@@ -86,7 +94,7 @@ def to_the_end(world, path):
 
 def one_round(world, dice, tally):
     services = world.renew(dice)
-    path = services[0].people(count=dice.randint(8000, 30000))
+    path = services[0].people(f"f{dice.number}.csv", dice.randint(8000, 30000))
     dice.choice(services).ok("upload", path)
     for _ in range(dice.randint(3, 8)):
         time.sleep(dice.random() ** 2 * 0.15)

@@ -6,8 +6,8 @@ stop, of a resume. What died is started again, and the upload goes on to its end
 All of them are the whole campaign, in their order; --every N takes every N-th. How many there are
 is counted first; they differ a little from run to run, so that the last may be missed."""
 
+import contextlib
 import shutil
-import signal
 import sys
 
 import campaign
@@ -25,6 +25,10 @@ TABLE = """
             RETURN NEW;
         END $$;
     CREATE TRIGGER hold BEFORE INSERT ON uploader.file_data FOR EACH ROW EXECUTE FUNCTION hold()"""
+CHUNKS = """
+    SELECT count(*) FROM uploader.file_checkpoint JOIN uploader.file_tracker ON id = file_tracker_id
+    WHERE path = %s"""
+ROUNDS_OF_A_DATABASE = 20
 NTH = BUILD / "tests/nth"
 
 
@@ -34,115 +38,130 @@ class World(campaign.World):
     def __init__(self):
         super().__init__()
         self.places = []
-        self.count = 0
+        self.rounds = 0
         for victim in ("worker", "supervisor"):
             for scenario in (upload, stop, resume):
-                self.prepare(victim, 0)
-                scenario(self.service)
-                self.rest()
-                self.places += [(victim, scenario, n) for n in range(1, self.count + 1)]
+                self.prepare(victim, scenario, 0)
+                scenario(self, self.path())
+                self.service.stop()
+                self.places += [(victim, scenario, n) for n in range(1, self.calls() + 1)]
+        self.rounds = 0
         self.whole = -(-len(self.places) // self.every)
         print(f"{len(self.places)} calls", flush=True)
 
-    def prepare(self, victim, number):
-        """A service of which the victim is killed at that call, once, when it is armed."""
+    def prepare(self, victim, scenario, number):
+        """A service of which the victim is killed at that call, once: the worker when it is armed. The
+        supervisor that is counted through an upload makes the tables, too."""
+        migrates = victim == "supervisor" and scenario is upload
+        if self.rounds % ROUNDS_OF_A_DATABASE == 0 or migrates:
+            self.begin_with_programs()
+        self.rounds += 1
+        service = self.service
+        self.counted = service.folder / f"count{self.rounds}"
+        self.armed = f"{number} {self.counted}\n" if victim == "worker" else ""
+        if victim == "supervisor":
+            service.stop()
+            service.program = [NTH, str(number), self.counted, service.folder / "bin/uploaderd"]
+        if victim == "supervisor" or not service.process or service.process.poll() is not None:
+            service.start(wait=False, environment=sanitizer("detect_leaks=0"))  # it cannot, traced
+            if lives(service):
+                self.make_table()
+
+    def begin_with_programs(self):
+        """A new service with programs of its own; its worker is traced when that is asked for."""
         service = self.begin(upload={"chunk_bytes": "4K", "lanes": 1})
-        self.counted = service.folder / "count"
         bin_folder = service.folder / "bin"
         bin_folder.mkdir()
-        for program in ("uploaderd", "uploader-worker", "uploadctl"):
+        for program in ("uploaderd", "uploader-worker"):
             shutil.copy(BUILD / program, bin_folder / program)
+        (bin_folder / "uploader-worker").rename(bin_folder / "real")
+        (bin_folder / "uploader-worker").write_text(
+            f'#!/bin/sh\n[ -e {service.folder}/armed ] || exec {bin_folder}/real "$@"\n'
+            f'read -r nth file <{service.folder}/armed\n'
+            f'exec {NTH} "$nth" "$file" {bin_folder}/real "$@"\n')
+        (bin_folder / "uploader-worker").chmod(0o755)
         service.program = [bin_folder / "uploaderd"]
-        if victim == "supervisor":
-            service.program = [NTH, str(number), self.counted, bin_folder / "uploaderd"]
-        else:
-            (bin_folder / "uploader-worker").rename(bin_folder / "real")
-            (bin_folder / "uploader-worker").write_text(
-                f'#!/bin/sh\n[ -e {service.folder}/armed ] || exec {bin_folder}/real "$@"\n'
-                f'exec {NTH} {number} {self.counted} {bin_folder}/real "$@"\n')
-            (bin_folder / "uploader-worker").chmod(0o755)
-        service.start(wait=False, environment=sanitizer("detect_leaks=0"))  # it cannot, traced
-        if lives(service):
-            service.sql.run(TABLE)
 
-    def rest(self):
-        """Ends the supervisor, which writes the count."""
-        self.service.stop()
+    def make_table(self):
+        if not self.service.sql.run("SELECT 1 FROM pg_trigger WHERE tgname = 'hold'"):
+            self.service.sql.run(TABLE)
+
+    def path(self):
+        """A new file."""
+        return self.service.people(f"f{self.rounds}.csv", COUNT, BAD)
+
+    def arm(self):
+        if self.armed:
+            (self.service.folder / "armed").write_text(self.armed)
+
+    def calls(self):
+        """How many calls the victim made; 0 when there was none."""
+        if not self.counted.exists():
+            return 0
         wait_until(lambda: self.counted.read_text().endswith("\n"), "the count")
-        self.count = int(self.counted.read_text())
+        return int(self.counted.read_text())
 
 
 def lives(service):
     """Waits until it is ready, or dead."""
-    def settled():
-        if service.process.poll() is not None:
-            return "dead"
-        answer = service.ctl("ping", "--json")
-        return "ready" if answer.code == 0 and answer.json["database"] == "ready" else None
-
-    return wait_until(settled, "uploaderd to be ready, or dead") == "ready"
+    wait_until(lambda: service.process.poll() is not None
+               or service.ask("ping").get("database") == "ready", "uploaderd to be ready, or dead",
+               pause_s=0.03)
+    return service.process.poll() is None
 
 
-# ---- scenarios: each goes as far as it goes ----
+# ---- scenarios: each goes as far as it goes, with a file of its own ----
 
 
-def arm(service):
-    (service.folder / "armed").touch()
+def upload(world, path):
+    world.arm()
+    world.service.ctl("upload", "--wait", path)
 
 
-def upload(service):
-    path = service.people(count=COUNT, bad=BAD)
-    arm(service)
-    service.ctl("upload", "--wait", path)
-
-
-def stop(service):
-    """Of an upload that is held up in its third chunk."""
-    path = service.people(count=COUNT, bad=BAD)
-    arm(service)
+@contextlib.contextmanager
+def held(world, path):
+    """An upload of which two chunks are in, and the third is held up; or its supervisor has died."""
+    service = world.service
     with service.cluster.connect(service.database) as blocker:
         blocker.run("SELECT pg_advisory_lock(4711)")
         service.ctl("upload", path)
-        wait_until(lambda: service.count("file_checkpoint") == 2
+        wait_until(lambda: service.sql.value(CHUNKS, str(path)) == 2
                    or service.process.poll() is not None, "two chunks, or a death")
-        service.ctl("stop", path)
+        yield
 
 
-def resume(service):
-    path = service.people(count=COUNT, bad=BAD)
-    service.ctl("upload", path)
-    service.ctl("kill", path)
-    arm(service)
-    service.ctl("upload", "--wait", path)
+def stop(world, path):
+    world.arm()
+    with held(world, path):
+        world.service.ctl("stop", path)
+
+
+def resume(world, path):
+    with held(world, path):
+        world.service.ctl("kill", path)
+    world.arm()
+    world.service.ctl("upload", "--wait", path)
 
 
 def one_round(world, dice, tally):
     """Round n is the n-th place."""
     victim, scenario, number = world.places[(dice.number - 1) * world.every % len(world.places)]
-    world.prepare(victim, number)
-    service = world.service
-    path = service.files / "people.csv"
+    world.prepare(victim, scenario, number)
+    service, path = world.service, world.path()
     if victim == "worker" or lives(service):
-        scenario(service)
-    if not path.exists():
-        service.people(count=COUNT, bad=BAD)
+        scenario(world, path)
     died = victim == "worker" or service.process.poll() is not None
-    if service.process.poll() is not None:
+    if victim == "supervisor":
+        service.process.kill()
         service.process.wait()
-    else:
-        service.process.send_signal(signal.SIGKILL)
-        service.process.wait()
-    wait_until(lambda: world.counted.read_text().endswith("\n") if world.counted.exists() else True,
-               "the count")
-    hit = world.counted.exists() and int(world.counted.read_text()) == number and died
-    tally.note(f"{victim}, {scenario.__name__}", hit)
-    service.program = [service.folder / "bin/uploaderd"]
-    service.start()
-    if not service.sql.run("SELECT 1 FROM pg_trigger WHERE tgname = 'hold'"):
-        service.sql.run(TABLE)
-    answer = service.ctl("status", path, "--json")
-    if answer.code == 0:
-        check_exact(service, answer.json["id"], True)
+    tally.note(f"{victim}, {scenario.__name__}", died and world.calls() == number)
+    if victim == "supervisor":
+        service.program = [service.folder / "bin/uploaderd"]
+        service.start()
+        world.make_table()
+    upload = service.look(path)
+    if upload:
+        check_exact(service, upload["id"], True)
     answer = service.upload_after_a_stop(path)
     assert answer.code in (3, 6), (victim, scenario.__name__, number, answer)
     tracker = service.status(path)["id"]

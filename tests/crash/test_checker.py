@@ -117,7 +117,7 @@ def processed(cluster):
     tracker = service.ok("upload", "--wait", path, "--json", code=3).json["id"]
     assert check_exact(service, tracker, with_file=True) == "PROCESSED"
     assert service.stop() == 0
-    service.sql.close()
+    service.leave_sql()
     yield service, tracker
     service.remove()
 

@@ -25,6 +25,9 @@ COUNT = 330  # three chunks
 BAD = {5, 200}
 REFUSED = {100, 329}
 CHECK = "ALTER TABLE uploader.file_data ADD CHECK (name NOT IN ('Person 100', 'Person 329'))"
+# What is sent has the same length for each upload of a database.
+FIRST_ID = "SELECT setval(pg_get_serial_sequence('uploader.file_tracker', 'id'), 1000)"
+ROUNDS_OF_A_DATABASE = 20
 TO_SERVER, TO_WORKER = 0, 1
 HOWS = ["fin", "rst", "zombie", "silence kill", "silence stop"]
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: what is closed is reset
@@ -144,22 +147,31 @@ class World(campaign.World):
     def __init__(self):
         super().__init__()
         self.proxy = Proxy(self.cluster)
+        self.rounds = 0
         self.record()
 
     def renew(self):
+        """The service for a round; its database is made anew from time to time."""
         self.proxy.end_zombies()
-        self.begin(upload={"chunk_bytes": "4K", "lanes": 1})
-        conninfo = self.cluster.conninfo(self.service.database)
-        self.service.set(database={"conninfo": f"{conninfo} {self.proxy.way}"})
-        self.service.start()
-        self.service.sql.run(CHECK)
+        if self.rounds % ROUNDS_OF_A_DATABASE == 0:
+            self.begin(upload={"chunk_bytes": "4K", "lanes": 1})
+            conninfo = self.cluster.conninfo(self.service.database)
+            self.service.set(database={"conninfo": f"{conninfo} {self.proxy.way}"})
+            self.service.start()
+            self.service.sql.run(FIRST_ID)
+            self.service.sql.run(CHECK)
+        self.rounds += 1
         return self.service
+
+    def people(self):
+        """A new file, which says the same."""
+        return self.service.people(f"f{self.rounds % ROUNDS_OF_A_DATABASE:02}.csv", COUNT, BAD)
 
     def record(self):
         """Uploads once, to know the cases: direction, byte and how."""
         service = self.renew()
         self.proxy.seen = [bytearray(), bytearray()]
-        service.ok("upload", "--wait", service.people(count=COUNT, bad=BAD), code=3)
+        service.ok("upload", "--wait", self.people(), code=3)
         seen, self.proxy.seen = self.proxy.seen, None
         self.cases = []
         for direction in (TO_SERVER, TO_WORKER):
@@ -184,7 +196,7 @@ def one_round(world, dice, tally):
     service = world.renew()
     direction, at, how = world.cases[(dice.number - 1) % len(world.cases)]
     cut = world.proxy.cut = Cut(direction, at, how)
-    path = service.people(count=COUNT, bad=BAD)
+    path = world.people()
     tracker = service.ok("upload", path, "--json").json["id"]
     wait_until(lambda: cut.hit.is_set() or service.status(tracker)["status"] == "PROCESSED",
                "the cut, or the end")
