@@ -72,7 +72,7 @@ void conn_take_in(struct db_conn *conn)
 {
     uint64_t notices = conn->notices;
 
-    if (!conn->pg || conn->lost)
+    if (!conn->pg || conn->lost || conn->streaming.held)
         return;
     bool alive = PQconsumeInput(conn->pg) == 1;
     PQisBusy(conn->pg); /* parses: notices are told */
@@ -124,7 +124,7 @@ void conn_watch(struct db_conn *conn)
 {
     if (!conn->pg || conn->lost)
         return;
-    int events = UV_READABLE | (has_to_send(conn) ? UV_WRITABLE : 0);
+    int events = (conn->streaming.held ? 0 : UV_READABLE) | (has_to_send(conn) ? UV_WRITABLE : 0);
     if (PQstatus(conn->pg) == CONNECTION_BAD || PQsocket(conn->pg) < 0) {
         conn_lose(conn, NULL);
         return;

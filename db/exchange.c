@@ -130,20 +130,34 @@ static void keep(struct db_conn *conn, struct statement *statement, PGresult *re
     *place = result;
 }
 
-/* True when all results are there, or the COPY has begun. */
+/* A COPY begins that the statement is for. */
+static void check_copy(const struct statement *statement, enum statement_kind kind)
+{
+    if (statement->kind != kind)
+        log_fatal("a statement began a COPY that nobody expected");
+}
+
+/* True when all results are there, or the COPY to the server has begun. */
 static bool collect(struct db_conn *conn, struct statement *statement)
 {
+    if (conn->streaming.open && !stream_run(conn, statement))
+        return false;
     while (!PQisBusy(conn->pg)) {
         PGresult *result = PQgetResult(conn->pg);
         if (!result)
             return true;
-        bool copy = PQresultStatus(result) == PGRES_COPY_IN;
+        ExecStatusType status = PQresultStatus(result);
         keep(conn, statement, result);
-        if (copy && statement->kind != STATEMENT_COPY)
-            log_fatal("a statement began a COPY that nobody expected");
-        if (copy) {
+        if (status == PGRES_COPY_IN) {
+            check_copy(statement, STATEMENT_COPY);
             copy_opened(conn);
             return true;
+        }
+        if (status == PGRES_COPY_OUT) {
+            check_copy(statement, STATEMENT_STREAM);
+            stream_opened(conn);
+            if (!stream_run(conn, statement))
+                return false;
         }
     }
     return false;

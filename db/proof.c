@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "db/proof.h"
 
+#include "base/log.h"
 #include "base/mem.h"
-#include "db/query.h"
+#include "db/session.h"
 
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct begin_caller {
     on_chunk_done answer;
@@ -27,15 +30,162 @@ void proof_begin(struct db_conn *conn, on_chunk_done answer, void *arg)
     query_send_context(conn, SQL_proof_begin, NULL, on_begun, &caller, sizeof caller);
 }
 
-void proof_open(struct db_conn *conn, int64_t tracker, int64_t first, int64_t last,
-                on_chunk_done answer, void *arg)
+struct snapshot_caller {
+    on_proof_snapshot answer;
+    void *arg;
+};
+
+static void on_exported(void *arg, PGresult *result, const struct db_error *err)
+{
+    const struct snapshot_caller *caller = arg;
+
+    caller->answer(caller->arg, err ? NULL : result_text(result, 0, "snapshot"), err);
+}
+
+void proof_export(struct db_conn *conn, on_proof_snapshot answer, void *arg)
+{
+    const struct snapshot_caller caller = {answer, arg};
+
+    query_send_context(conn, SQL_proof_export, NULL, on_exported, &caller, sizeof caller);
+}
+
+void proof_join(struct db_conn *conn, const char *name, on_chunk_done answer, void *arg)
 {
     const struct begin_caller caller = {answer, arg};
+    struct params params = {.count = 0};
+
+    param_text(&params, name);
+    query_send(conn, SQL_proof_begin, NULL, NULL, NULL);
+    query_send_inside(conn, SQL_proof_join, &params, on_begun, &caller, sizeof caller);
+}
+
+/* ---- rows as they lie ---- */
+
+/* COPY's binary format: "COPY" in PostgreSQL's documentation, "Binary Format". */
+static const char signature[11] = "PGCOPY\n\377\r\n";
+#define HEADER_BYTES ((size_t)(sizeof signature + 4 + 4)) /* flags, and no extension */
+#define COLUMNS 3
+#define TRAILER 0xffff /* in the place of the number of columns */
+
+struct stream_caller {
+    on_proof_row row;
+    on_chunk_done answer;
+    void *arg;
+    bool has_begun; /* the header is taken */
+};
+
+/* What has not been read of a message. */
+struct rest {
+    const char *at;
+    size_t size;
+};
+
+static const char *take(struct rest *rest, size_t size)
+{
+    const char *at = rest->at;
+
+    if (rest->size < size)
+        log_fatal("a row of a COPY ends before its end");
+    rest->at += size;
+    rest->size -= size;
+    return at;
+}
+
+static uint16_t take_16(struct rest *rest)
+{
+    uint16_t value;
+
+    memcpy(&value, take(rest, sizeof value), sizeof value);
+    return be16toh(value);
+}
+
+static uint32_t take_32(struct rest *rest)
+{
+    uint32_t value;
+
+    memcpy(&value, take(rest, sizeof value), sizeof value);
+    return be32toh(value);
+}
+
+static int64_t take_bigint(struct rest *rest)
+{
+    uint64_t value;
+
+    if (take_32(rest) != sizeof value)
+        log_fatal("a row of a COPY has no line number");
+    memcpy(&value, take(rest, sizeof value), sizeof value);
+    return (int64_t)be64toh(value);
+}
+
+static const char *take_text(struct rest *rest, size_t *bytes)
+{
+    uint32_t size = take_32(rest);
+
+    *bytes = size == UINT32_MAX ? 0 : size;
+    return size == UINT32_MAX ? NULL : take(rest, size);
+}
+
+static bool on_message(void *arg, const char *data, size_t size)
+{
+    struct stream_caller *caller = arg;
+    struct rest rest = {data, size};
+    struct proof_row row;
+
+    if (!caller->has_begun && memcmp(take(&rest, HEADER_BYTES), signature, sizeof signature) != 0)
+        log_fatal("a COPY is not in the binary format");
+    caller->has_begun = true;
+    uint16_t columns = take_16(&rest);
+    if (columns == TRAILER)
+        return true;
+    if (columns != COLUMNS)
+        log_fatal("a row of a COPY has %u columns", columns);
+    row.line = take_bigint(&rest);
+    row.name = take_text(&rest, &row.name_bytes);
+    row.email = take_text(&rest, &row.email_bytes);
+    return caller->row(caller->arg, &row);
+}
+
+static void on_streamed(void *arg, PGresult *result, const struct db_error *err)
+{
+    const struct stream_caller *caller = arg;
+
+    (void)result;
+    caller->answer(caller->arg, err);
+}
+
+static struct params of_chunk(int64_t tracker, int64_t first, int64_t last)
+{
     struct params params = {.count = 0};
 
     param_int(&params, tracker);
     param_int(&params, first);
     param_int(&params, last);
+    return params;
+}
+
+void proof_stream(struct db_conn *conn, int64_t tracker, int64_t first, int64_t last,
+                  on_proof_row row, on_chunk_done answer, void *arg)
+{
+    const struct stream_caller caller = {row, answer, arg, false};
+    struct params params = of_chunk(tracker, first, last);
+
+    query_send_stream(conn, SQL_proof_stream, &params, on_message, on_streamed, &caller,
+                      sizeof caller);
+}
+
+void proof_go_on(struct db_conn *conn)
+{
+    stream_go_on(conn);
+}
+
+/* ---- rows in order ---- */
+
+void proof_open(struct db_conn *conn, int64_t tracker, int64_t first, int64_t last,
+                on_chunk_done answer, void *arg)
+{
+    const struct begin_caller caller = {answer, arg};
+    struct params params = of_chunk(tracker, first, last);
+
     query_send_context(conn, SQL_proof_open, &params, on_begun, &caller, sizeof caller);
 }
 
@@ -44,9 +194,13 @@ struct rows_caller {
     void *arg;
 };
 
-static size_t bytes_of(const PGresult *result, int row, const char *column)
+/* What proof_open selects, in its order: there are too many rows to look for names in each. */
+enum { LINE_NO, NAME, EMAIL };
+
+static const char *value_of(const PGresult *result, int row, int column, size_t *bytes)
 {
-    return (size_t)PQgetlength(result, row, PQfnumber(result, column));
+    *bytes = (size_t)PQgetlength(result, row, column);
+    return PQgetisnull(result, row, column) ? NULL : PQgetvalue(result, row, column);
 }
 
 static void on_rows(void *arg, PGresult *result, const struct db_error *err)
@@ -59,12 +213,12 @@ static void on_rows(void *arg, PGresult *result, const struct db_error *err)
     }
     int count = PQntuples(result);
     struct proof_row *rows = mem_new((size_t)count, sizeof *rows);
-    for (int i = 0; i < count; i++)
-        rows[i] = (struct proof_row){.line = result_int(result, i, "line_no"),
-                                     .name = result_text(result, i, "name"),
-                                     .email = result_text(result, i, "email"),
-                                     .name_bytes = bytes_of(result, i, "name"),
-                                     .email_bytes = bytes_of(result, i, "email")};
+    for (int i = 0; i < count; i++) {
+        struct proof_row *row = &rows[i];
+        row->line = strtoll(PQgetvalue(result, i, LINE_NO), NULL, 10);
+        row->name = value_of(result, i, NAME, &row->name_bytes);
+        row->email = value_of(result, i, EMAIL, &row->email_bytes);
+    }
     caller->answer(caller->arg, rows, (size_t)count, NULL);
     free(rows);
 }
@@ -77,6 +231,8 @@ void proof_fetch(struct db_conn *conn, size_t most, on_proof_rows answer, void *
     snprintf(text, sizeof text, "FETCH FORWARD %zu FROM rows", most);
     query_send_text_context(conn, text, on_rows, &caller, sizeof caller);
 }
+
+/* ---- the count ---- */
 
 struct count_caller {
     on_proof_count answer;

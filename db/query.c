@@ -175,6 +175,18 @@ void query_send_copy(struct db_conn *conn, enum sql_statement statement, on_resu
     statement_append(conn, made);
 }
 
+void query_send_stream(struct db_conn *conn, enum sql_statement statement, struct params *params,
+                       on_stream_row row, on_result answer, const void *context,
+                       size_t context_bytes)
+{
+    struct statement *made = of_name(conn, statement, params, answer, context, context_bytes);
+
+    made->kind = STATEMENT_STREAM;
+    made->row = row;
+    made->in_transaction = true;
+    statement_append(conn, made);
+}
+
 void query_send_text(struct db_conn *conn, const char *text, on_result answer, void *arg)
 {
     struct statement *made = of_text(conn, text, answer, NULL, 0);

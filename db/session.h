@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* Inside db/ only: the connection as conn.c (its life), query.c (the queue of its statements),
- * exchange.c (the statement under way) and copy.c (COPY) share it. */
+ * exchange.c (the statement under way), copy.c (COPY to the server) and stream.c (COPY from it)
+ * share it. */
 #ifndef DB_SESSION_H
 #define DB_SESSION_H
 
@@ -8,7 +9,10 @@
 #include "db/conn.h"
 #include "db/query.h"
 
-enum statement_kind { STATEMENT_PLAIN, STATEMENT_COPY, STATEMENT_COPY_END };
+enum statement_kind { STATEMENT_PLAIN, STATEMENT_COPY, STATEMENT_COPY_END, STATEMENT_STREAM };
+
+/* What the server has sent of a COPY in one message: a row. False: no more until stream_go_on. */
+typedef bool (*on_stream_row)(void *arg, const char *data, size_t size);
 
 /* A statement in the queue; the first of the queue is the one under way. */
 struct statement {
@@ -19,7 +23,8 @@ struct statement {
     bool in_transaction; /* is only sent inside a transaction that has not failed */
     bool commits;        /* ends with COMMIT: must be answered so */
     struct params params;
-    on_result answer; /* NULL: nobody waits */
+    on_stream_row row; /* STATEMENT_STREAM */
+    on_result answer;  /* NULL: nobody waits */
     void *arg, *context;
     bool sent;
     PGresult *rows, *last, *failed; /* last with rows, last at all, first error */
@@ -33,6 +38,11 @@ struct copying {
     size_t capacity;
     on_drained drained; /* NULL: nobody waits */
     void *drained_arg;
+};
+
+struct streaming {
+    bool open; /* the server sends rows */
+    bool held; /* and nobody takes them now */
 };
 
 struct db_conn {
@@ -50,6 +60,7 @@ struct db_conn {
     struct statement *first, **end;
     size_t pending;
     struct copying copying;
+    struct streaming streaming;
     uint64_t notices;
     struct db_error failure;    /* of the last statement; DB_DONE when it succeeded */
     struct db_error last_words; /* what the server said about ending this session */
@@ -60,7 +71,8 @@ struct db_conn {
 /* conn.c: sees to it that the queue and the COPY are looked at in a later turn. */
 void conn_later(struct db_conn *conn);
 
-/* conn.c: reads what has arrived, without answering anything yet. */
+/* conn.c: reads what has arrived, without answering anything yet; nothing while a stream is held.
+ */
 void conn_take_in(struct db_conn *conn);
 
 /* conn.c: after every call of libpq that sends: takes note of a connection that it has closed, and
@@ -84,6 +96,11 @@ void statement_free(struct statement *statement);
 void query_send_copy(struct db_conn *conn, enum sql_statement statement, on_result answer,
                      const void *context, size_t context_bytes);
 
+/* query.c: a COPY from the server; `row` gets the context, too. */
+void query_send_stream(struct db_conn *conn, enum sql_statement statement, struct params *params,
+                       on_stream_row row, on_result answer, const void *context,
+                       size_t context_bytes);
+
 /* exchange.c: collects what has arrived, answers, and sends the next, as far as it goes without
  * waiting. The callbacks may close the connection: look at conn->closed afterwards. */
 void statements_run(struct db_conn *conn);
@@ -103,5 +120,15 @@ void copy_hear_out(struct db_conn *conn);
 /* copy.c: sends the end of the COPY, aborted for `abort_reason` unless that is NULL. False: rows
  * still wait before it, or the connection is lost. */
 bool copy_end_send(struct db_conn *conn, const char *abort_reason);
+
+/* stream.c: the statement's rows come now. */
+void stream_opened(struct db_conn *conn);
+
+/* stream.c: hands on the rows that have arrived; true: they have come to their end, and what
+ * follows is the statement's result. The callbacks may close the connection. */
+bool stream_run(struct db_conn *conn, struct statement *statement);
+
+/* stream.c: rows are taken again. */
+void stream_go_on(struct db_conn *conn);
 
 #endif

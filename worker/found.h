@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: PostgreSQL */
-/* Rows of the table that were read to be compared, in the order of their lines; those of records
+/* Rows of the table that were read to be compared, in whatever order they come; those of records
  * that the file has not come to yet stay for the next part. */
 #ifndef WORKER_FOUND_H
 #define WORKER_FOUND_H
 
 #include "db/proof.h"
 
-/* All 0 when there is none. */
-struct found {
-    struct proof_row *rows;
-    size_t count;
-    char *bytes; /* what the rows point into */
-};
+struct found; /* private */
 
-/* Copies rows, behind those that are there. */
-void found_add(struct found *found, const struct proof_row *rows, size_t count);
+struct found *found_new(void);
+void found_free(struct found *found); /* NULL is allowed */
 
-/* How many, from the first, are of records up to `line`. */
-size_t found_until(const struct found *found, int64_t line);
+/* Copies a row. */
+void found_add(struct found *found, const struct proof_row *row);
 
-/* Forgets so many, from the first. */
+size_t found_count(const struct found *found);
+size_t found_bytes(const struct found *found); /* of memory that they need */
+
+/* How many are of records up to `line`; puts all in the order of their lines. */
+size_t found_until(struct found *found, int64_t line);
+
+/* The first so many in that order; borrowed until one is added or forgotten. */
+const struct proof_row *found_rows(struct found *found, size_t count);
+
+/* Forgets the first so many. */
 void found_drop(struct found *found, size_t count);
 
-/* Forgets all, and frees what it owns. */
-void found_fini(struct found *found);
+void found_clear(struct found *found);
 
 #endif

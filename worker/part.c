@@ -21,6 +21,8 @@ struct expected {
     bool good;          /* a row, unless the table has refused it; else a reject */
     struct stretch raw; /* the record, without its line end */
     struct stretch values[PROFILE_COLUMNS];
+    size_t rejects;           /* so many are in the table */
+    const char *reject_wrong; /* NULL: the first of them is as it should be */
 };
 
 struct part {
@@ -29,6 +31,7 @@ struct part {
     char *bytes;
     size_t size, capacity;
     int64_t end_offset;
+    size_t due; /* records that are not among the rejects */
 };
 
 struct reader {
@@ -228,40 +231,52 @@ static const char *judge_reject(const struct part *part, const struct expected *
     return NULL;
 }
 
-/* What the table has of one record: so many rows and rejects, and the first of each. */
-static const char *judge(const struct part *part, const struct expected *expected,
-                         const struct proof_row *rows, size_t row_count,
-                         const struct tracker_reject *rejects, size_t reject_count)
+void part_take_rejects(struct part *part, const struct tracker_reject *rejects, size_t count)
 {
-    if (row_count + reject_count == 0)
+    size_t reject = 0;
+
+    part->due = 0;
+    for (size_t i = 0; i < part->count; i++) {
+        struct expected *expected = &part->list[i];
+        for (; reject < count && rejects[reject].line == expected->line; reject++)
+            if (expected->rejects++ == 0)
+                expected->reject_wrong = judge_reject(part, expected, &rejects[reject]);
+        part->due += expected->rejects == 0;
+    }
+}
+
+size_t part_due(const struct part *part)
+{
+    return part->due;
+}
+
+/* What the table has of one record, `row_count` rows among it. */
+static const char *judge(const struct part *part, const struct expected *expected,
+                         const struct proof_row *rows, size_t row_count)
+{
+    if (row_count + expected->rejects == 0)
         return expected->good ? "it is missing in the table" : "it is missing among the rejects";
-    if (row_count + reject_count > 1)
+    if (row_count + expected->rejects > 1)
         return row_count > 1 ? "the table has it more than once"
                              : "it is in the table and among the rejects";
-    if (reject_count > 0)
-        return judge_reject(part, expected, rejects);
+    if (expected->rejects > 0)
+        return expected->reject_wrong;
     if (!expected->good)
         return "it is in the table, and should be among the rejects";
     return judge_row(part, expected, rows);
 }
 
 void part_compare(const struct part *part, const struct proof_row *rows, size_t row_count,
-                  const struct tracker_reject *rejects, size_t reject_count,
                   struct differences *differences)
 {
     size_t row = 0;
-    size_t reject = 0;
 
     for (size_t i = 0; i < part->count; i++) {
         const struct expected *expected = &part->list[i];
-        size_t first_row = row;
-        size_t first_reject = reject;
+        size_t first = row;
         while (row < row_count && rows[row].line == expected->line)
             row++;
-        while (reject < reject_count && rejects[reject].line == expected->line)
-            reject++;
-        const char *wrong = judge(part, expected, rows + first_row, row - first_row,
-                                  rejects + first_reject, reject - first_reject);
+        const char *wrong = judge(part, expected, rows + first, row - first);
         if (wrong)
             differences_add(differences, expected->line, wrong);
     }

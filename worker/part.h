@@ -39,9 +39,15 @@ struct differences {
 
 void differences_add(struct differences *differences, int64_t line, const char *what);
 
-/* Compares the part with what the table has of its records; both in the order of their lines. */
+/* Takes what the table has among the rejects of the part's records, in the order of their lines;
+ * once, before the two below. */
+void part_take_rejects(struct part *part, const struct tracker_reject *rejects, size_t count);
+
+/* How many of the part's records are not among those: so many rows the table should have. */
+size_t part_due(const struct part *part);
+
+/* Compares the part with what the table has of its records, rows in the order of their lines. */
 void part_compare(const struct part *part, const struct proof_row *rows, size_t row_count,
-                  const struct tracker_reject *rejects, size_t reject_count,
                   struct differences *differences);
 
 #endif

@@ -3,9 +3,8 @@
 
 #include "base/mem.h"
 #include "db/proof.h"
-#include "worker/found.h"
+#include "worker/comparison.h"
 #include "worker/outcome.h"
-#include "worker/part.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,34 +12,29 @@
 #include <string.h>
 
 #define PAGE 64          /* checkpoints that are read at once */
-#define BEYOND 100       /* rows beyond one a record: no more are read */
 #define NONE INT64_C(-1) /* no record */
+#define SMALL_BYTES ((int64_t)4 * 1024 * 1024)
 
-/* The stages follow one another in this file's order, read from its end: connected,
- * summarised, snapshot, checkpoints, file open, (a chunk, its parts: read, rows, rejects,
- * compared), counted. */
+/* The stages follow one another in this file's order, read from its end: connected, summarised,
+ * snapshot, checkpoints, a second connection, file open, (chunks), counted. */
 struct proof {
     uv_loop_t *loop;
     const struct job *job;
     const struct proof_events *events;
     void *arg;
     struct db_conn *conn;
+    struct db_conn *stream; /* of the rows, in the same snapshot; NULL: there is none */
+    char *snapshot;         /* which it joins */
     struct input *input;
     bool open; /* the file is */
 
     struct checkpoint page[PAGE];
     size_t page_count, page_at;
-    struct checkpoint last; /* the last that was compared; chunk_no 0: none */
-    int64_t rows, rejects;  /* found so far */
+    struct checkpoint last;        /* the last that was compared; chunk_no 0: none */
+    int64_t rows, rejects;         /* up to it */
+    struct comparison *comparison; /* NULL until the file is open */
 
-    struct reader *reader; /* of the chunk in hand, or NULL */
-    struct part *part;
-    struct found found; /* rows that are not compared yet */
-    size_t asked;       /* for so many at once */
-    bool all_fetched;   /* of the chunk's rows */
-    bool chunk_ends;
-
-    uv_work_t work; /* opening, reading: in the thread pool */
+    uv_work_t work; /* opening: in the thread pool */
     bool works;
     int work_rc;
     struct error work_error;
@@ -49,10 +43,8 @@ struct proof {
 
 static void proof_free(struct proof *proof)
 {
-    reader_free(proof->reader);
-    part_free(proof->part);
-    found_fini(&proof->found);
     input_leave(proof->input);
+    free(proof->snapshot);
     free(proof);
 }
 
@@ -61,7 +53,9 @@ void proof_close(struct proof *proof)
     if (!proof || proof->closed)
         return;
     proof->closed = true;
+    comparison_close(proof->comparison);
     db_conn_close(proof->conn);
+    db_conn_close(proof->stream);
     if (!proof->works)
         proof_free(proof);
 }
@@ -153,62 +147,40 @@ static void count_all(struct proof *proof)
     proof_count(proof->conn, proof->job->tracker, proof->last.last_line, on_counted, proof);
 }
 
-/* ---- the thread pool ---- */
+/* ---- the chunks ---- */
 
-static void queue_work(struct proof *proof, uv_work_cb run, uv_after_work_cb done)
-{
-    proof->works = true;
-    uv_queue_work(proof->loop, &proof->work, run, done);
-}
-
-/* What was run has ended well; false: nobody is interested any more, or it has failed and the proof
- * may be gone. */
-static bool take_work(struct proof *proof)
-{
-    proof->works = false;
-    if (proof->closed) {
-        proof_free(proof);
-        return false;
-    }
-    if (proof->ended)
-        return false;
-    if (proof->work_rc < 0) {
-        fail(proof, &proof->work_error);
-        return false;
-    }
-    return true;
-}
-
-/* ---- a part ---- */
-
-static void read_part(struct proof *proof);
 static void next_chunk(struct proof *proof);
 
-static void report(struct proof *proof)
+static void report(struct proof *proof, const struct compared *found)
 {
     const struct point point = {
-        .chunk = {.chunk_no = proof->page[proof->page_at].chunk_no,
-                  .last_line = part_last(proof->part),
-                  .end_offset = part_end(proof->part)},
-        .rows = proof->rows,
-        .rejects = proof->rejects,
+        .chunk = {.chunk_no = found->chunk.chunk_no,
+                  .last_line = found->last_line,
+                  .end_offset = found->end_offset},
+        .rows = proof->rows + found->rows,
+        .rejects = proof->rejects + found->rejects,
     };
 
     proof->events->on_progress(proof->arg, &point);
 }
 
-/* The chunk's records are compared; its checkpoint has counted them. */
-static void end_part(struct proof *proof)
+static void on_part(void *arg)
 {
-    const struct checkpoint *chunk = &proof->page[proof->page_at];
+    struct proof *proof = arg;
+
+    report(proof, comparison_found(proof->comparison));
+}
+
+/* The chunk's records are compared; its checkpoint has counted them. */
+static void on_equal(void *arg)
+{
+    struct proof *proof = arg;
+    const struct compared *found = comparison_found(proof->comparison);
+    const struct checkpoint *chunk = &found->chunk;
     char detail[160];
 
-    if (part_count(proof->part) > 0)
-        report(proof);
-    if (!proof->chunk_ends) {
-        read_part(proof);
-        return;
-    }
+    proof->rows += found->rows;
+    proof->rejects += found->rejects;
     if (chunk->rows_total != proof->rows || chunk->rejects_total != proof->rejects) {
         snprintf(detail, sizeof detail,
                  "Up to chunk %lld the checkpoints count %lld rows and %lld rejects, the table has "
@@ -224,108 +196,23 @@ static void end_part(struct proof *proof)
     next_chunk(proof);
 }
 
-static void on_part_rejects(void *arg, const struct tracker_reject *rejects, size_t count,
-                            const struct db_error *err)
+static void on_differs(void *arg, const struct differences *differences)
 {
-    struct proof *proof = arg;
-    struct differences differences = {.count = 0};
-    size_t mine = 0;
-
-    if (err) {
-        end_by_database(proof, err);
-        return;
-    }
-    while (mine < count && rejects[mine].line <= part_last(proof->part))
-        mine++;
-    size_t there = found_until(&proof->found, part_last(proof->part));
-    part_compare(proof->part, proof->found.rows, there, rejects, mine, &differences);
-    if (differences.count > 0) {
-        differ(proof, differences.first, differences.text);
-        return;
-    }
-    proof->rows += (int64_t)there;
-    found_drop(&proof->found, there);
-    proof->rejects += (int64_t)mine;
-    end_part(proof);
+    differ(arg, differences->first, differences->text);
 }
 
-/* The rows of the part are there, and perhaps some of the next. */
-static void read_rejects(struct proof *proof)
+static void on_failed(void *arg, const struct error *err)
 {
-    tracker_rejects(proof->conn, proof->job->tracker, part_first(proof->part) - 1,
-                    part_count(proof->part) + 1, on_part_rejects, proof);
+    fail(arg, err);
 }
 
-static void read_rows(struct proof *proof);
-
-static void on_rows(void *arg, const struct proof_row *rows, size_t count,
-                    const struct db_error *err)
+static void on_database(void *arg, const struct db_error *err)
 {
-    struct proof *proof = arg;
-
-    if (err) {
-        end_by_database(proof, err);
-        return;
-    }
-    proof->all_fetched = count < proof->asked;
-    found_add(&proof->found, rows, count);
-    read_rows(proof);
+    end_by_database(arg, err);
 }
 
-/* As many as the part should have, and one of the next: it shows that no more come. Many more than
- * it should have differ, however many. */
-static void read_rows(struct proof *proof)
-{
-    size_t due = (size_t)part_count(proof->part);
-    size_t there = found_until(&proof->found, part_last(proof->part));
-    bool complete = proof->all_fetched || there < proof->found.count || there > due + BEYOND;
-
-    if (complete) {
-        read_rejects(proof);
-        return;
-    }
-    proof->asked = there < due ? due - there + 1 : BEYOND;
-    proof_fetch(proof->conn, proof->asked, on_rows, proof);
-}
-
-static void on_part(uv_work_t *work)
-{
-    struct proof *proof = CONTAINER_OF(work, struct proof, work);
-
-    proof->work_rc = part_read(proof->part, proof->reader, &proof->work_error);
-}
-
-static void on_part_done(uv_work_t *work, int status)
-{
-    struct proof *proof = CONTAINER_OF(work, struct proof, work);
-
-    (void)status; /* it is never cancelled */
-    if (!take_work(proof))
-        return;
-    proof->chunk_ends = proof->work_rc == 0;
-    if (part_count(proof->part) == 0) {
-        end_part(proof);
-        return;
-    }
-    read_rows(proof);
-}
-
-static void read_part(struct proof *proof)
-{
-    queue_work(proof, on_part, on_part_done);
-}
-
-/* ---- the chunks ---- */
-
-static void read_page(struct proof *proof);
-
-static void on_opened(void *arg, const struct db_error *err)
-{
-    if (err)
-        end_by_database(arg, err);
-    else
-        read_part(arg);
-}
+static const struct comparison_events comparison_events = {on_part, on_equal, on_differs, on_failed,
+                                                           on_database};
 
 static void begin_chunk(struct proof *proof)
 {
@@ -340,12 +227,7 @@ static void begin_chunk(struct proof *proof)
         differ(proof, proof->last.last_line + 1, detail);
         return;
     }
-    reader_free(proof->reader);
-    proof->reader = reader_new(proof->input, chunk);
-    found_fini(&proof->found);
-    proof->all_fetched = false;
-    proof_open(proof->conn, proof->job->tracker, chunk->first_line, chunk->last_line, on_opened,
-               proof);
+    comparison_begin(proof->comparison, chunk);
 }
 
 /* ---- the file ---- */
@@ -368,14 +250,98 @@ static void on_open_done(uv_work_t *work, int status)
     struct proof *proof = CONTAINER_OF(work, struct proof, work);
 
     (void)status; /* it is never cancelled */
-    if (!take_work(proof))
-        return;
-    proof->open = true;
-    proof->events->on_ready(proof->arg, proof->input->source.identity.size);
-    begin_chunk(proof);
+    proof->works = false;
+    if (proof->closed) {
+        proof_free(proof);
+    } else if (proof->work_rc < 0) {
+        fail(proof, &proof->work_error);
+    } else if (!proof->ended) {
+        proof->open = true;
+        proof->comparison = comparison_new(proof->loop, proof->job, proof->conn, proof->stream,
+                                           proof->input, &comparison_events, proof);
+        proof->events->on_ready(proof->arg, proof->input->source.identity.size);
+        begin_chunk(proof);
+    }
 }
 
-/* The file is opened for the first chunk: where there is none, it is not needed. */
+static void open_file(struct proof *proof)
+{
+    proof->works = true;
+    uv_queue_work(proof->loop, &proof->work, on_open, on_open_done);
+}
+
+/* ---- the second connection; what comes in its way is no reason to fail ---- */
+
+static void do_without_stream(struct proof *proof)
+{
+    db_conn_close(proof->stream);
+    proof->stream = NULL;
+    open_file(proof);
+}
+
+static void on_joined(void *arg, const struct db_error *err)
+{
+    if (err)
+        do_without_stream(arg);
+    else
+        open_file(arg);
+}
+
+static void on_stream_ready(void *arg)
+{
+    struct proof *proof = arg;
+
+    proof_join(proof->stream, proof->snapshot, on_joined, proof);
+}
+
+static void on_stream_lost(void *arg, const struct db_error *err)
+{
+    struct proof *proof = arg;
+
+    if (proof->open || proof->works)
+        end_by_database(proof, err);
+    else
+        do_without_stream(proof);
+}
+
+static struct db_conn *connect_as(struct proof *proof, const struct db_events *events)
+{
+    const struct db_settings settings = {.conninfo = proof->job->conninfo,
+                                         .schema = proof->job->schema,
+                                         .application_name = proof->job->application_name};
+
+    return db_conn_new(proof->loop, &settings, events, proof);
+}
+
+static const struct db_events stream_events = {on_stream_ready, on_stream_lost};
+
+static void on_exported(void *arg, const char *name, const struct db_error *err)
+{
+    struct proof *proof = arg;
+
+    if (err) {
+        end_by_database(proof, err);
+        return;
+    }
+    proof->snapshot = mem_dup(name);
+    proof->stream = connect_as(proof, &stream_events);
+}
+
+/* Before the first chunk. The file is not needed where there is none; nor is a second connection
+ * for a single chunk that is small. */
+static void begin(struct proof *proof)
+{
+    const struct checkpoint *first = &proof->page[0];
+    bool small = proof->page_count == 1 && first->end_offset < SMALL_BYTES;
+
+    if (proof->job->lanes > 1 && !small)
+        proof_export(proof->conn, on_exported, proof);
+    else
+        open_file(proof);
+}
+
+static void read_page(struct proof *proof);
+
 static void next_chunk(struct proof *proof)
 {
     if (proof->page_at == proof->page_count)
@@ -383,7 +349,7 @@ static void next_chunk(struct proof *proof)
     else if (proof->open)
         begin_chunk(proof);
     else
-        queue_work(proof, on_open, on_open_done);
+        begin(proof);
 }
 
 /* ---- the checkpoints ---- */
@@ -451,16 +417,12 @@ struct proof *proof_new(uv_loop_t *loop, const struct job *job, const struct pro
                         void *arg)
 {
     struct proof *proof = NEW(struct proof);
-    const struct db_settings settings = {.conninfo = job->conninfo,
-                                         .schema = job->schema,
-                                         .application_name = job->application_name};
 
     proof->loop = loop;
     proof->job = job;
     proof->events = events;
     proof->arg = arg;
     proof->input = input_new(job);
-    proof->part = part_new();
-    proof->conn = db_conn_new(loop, &settings, &conn_events, proof);
+    proof->conn = connect_as(proof, &conn_events);
     return proof;
 }

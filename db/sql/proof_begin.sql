@@ -2,5 +2,6 @@
 -- One snapshot for all that is read to prove an upload: whatever happens to it meanwhile.
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SET LOCAL enable_seqscan = off;
+SET LOCAL max_parallel_workers_per_gather = 0;
 SET LOCAL statement_timeout = 0;
 SET LOCAL cursor_tuple_fraction = 1;

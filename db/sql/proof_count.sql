@@ -3,6 +3,7 @@
 -- record of the upload has are found, and those that the index has lost.
 -- $1 tracker, $2 the last line that may have one
 -- Result: row_count, reject_count, stranger (the first line beyond 1..$2 that has a row, or NULL).
+SET LOCAL max_parallel_workers_per_gather TO DEFAULT;
 SET LOCAL enable_seqscan = on;
 SET LOCAL enable_bitmapscan = off;
 SET LOCAL enable_indexscan = off;

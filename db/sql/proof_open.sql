@@ -1,6 +1,7 @@
 -- mode: string
--- The rows of a chunk, in order, read little by little (proof_fetch). A chunk at a time: lanes lay the
--- rows of several chunks side by side, so that to look for a part of one is to read all of them.
+-- The rows of a chunk, in the order of their lines, read little by little (proof_fetch). A chunk at a
+-- time: lanes lay the rows of several chunks side by side, so that to look for a part of one is to read
+-- all of them.
 -- $1 tracker, $2 first line, $3 last line
 CLOSE ALL;
 DECLARE rows NO SCROLL CURSOR FOR

@@ -50,9 +50,10 @@ DAMAGES = {
 }
 
 
-@pytest.fixture(scope="module")
-def processed(cluster):
-    service = Service(cluster, upload={"chunk_bytes": "4K"}).start()
+# With one lane the rows come sorted over the one connection; else streamed as they lie, over another.
+@pytest.fixture(scope="module", params=[1, 2], ids=["one lane", "two lanes"])
+def processed(cluster, request):
+    service = Service(cluster, upload={"chunk_bytes": "4K", "lanes": request.param}).start()
     service.people(count=900, bad=BAD)
     service.ok("upload", "--wait", "people.csv", code=3)
     yield service
@@ -162,15 +163,93 @@ def nasty(service):
     return service.file("nasty.csv", "\ufeffname,email\r\n" + "\r\n\r\n".join(rows))
 
 
-@pytest.mark.parametrize("chunk_bytes", ["4K", "64M"])
-def test_many_parts(new_service, chunk_bytes):
-    service = new_service(upload={"chunk_bytes": chunk_bytes, "reject_limit": 10_000}).start()
+@pytest.mark.parametrize("lanes", [1, 2])
+@pytest.mark.parametrize("chunk_bytes", ["4K", "300K", "64M"])
+def test_many_parts(new_service, chunk_bytes, lanes):
+    service = new_service(upload={"chunk_bytes": chunk_bytes, "lanes": lanes,
+                                  "reject_limit": 10_000}).start()
     path = nasty(service)
     service.ok("upload", "--wait", path, code=3)
     answer = service.ok("verify", path)
     assert "verified" in answer.out and "%" in answer.err
     service.sql.run("UPDATE uploader.file_data SET name = 'x' WHERE line_no = 29998")
     assert "from record 29998 on" in service.ctl("verify", path).err
+
+
+def lay_anew(sql, order):
+    """The rows lie in the table in this order."""
+    sql.run(f"CREATE TABLE kept AS SELECT * FROM uploader.file_data ORDER BY {order}")
+    sql.run("TRUNCATE uploader.file_data")
+    sql.run("INSERT INTO uploader.file_data TABLE kept")
+    sql.run("DROP TABLE kept")
+
+
+@pytest.mark.parametrize("order", ["line_no DESC", "line_no %% 7, line_no", "md5(name)"],
+                         ids=["backwards", "in seven turns", "at random"])
+def test_rows_that_lie_in_another_order(new_service, order):
+    """In the big chunk further from where they should be than rows are kept waiting for."""
+    service = new_service(upload={"chunk_bytes": "4M", "lanes": 2}).start()
+    path = service.people(count=130_000, bad={1, 77_777, 130_000})
+    service.ok("upload", "--wait", path, code=3)
+    lay_anew(service.sql, order.replace("%%", "%"))
+    service.ok("verify", path)
+    service.sql.run("UPDATE uploader.file_data SET email = 'x' WHERE line_no IN (70000, 70001)")
+    assert "from record 70000 on" in service.ctl("verify", path).err
+    service.sql.run("UPDATE uploader.file_data SET email = 'person' || line_no || '@example.org'"
+                    " WHERE line_no IN (70000, 70001)")
+    service.sql.run("INSERT INTO uploader.file_data (file_tracker_id, line_no, name, email)"
+                    " SELECT file_tracker_id, line_no, name, email FROM uploader.file_data"
+                    " WHERE line_no = 129999")
+    answer = service.ctl("verify", path)
+    assert "from record 129999 on" in answer.err and "more than once" in answer.err
+
+
+def test_wide_rows(new_service):
+    service = new_service(upload={"chunk_bytes": "1M", "lanes": 2}).start()
+    path = service.file("wide.csv", "name,email\n" + "".join(
+        f"{'n' * (i * 7919 % 60_000)},{i}@x\n" for i in range(1, 600)))
+    service.ok("upload", "--wait", path)
+    lay_anew(service.sql, "line_no % 3, line_no")
+    service.ok("verify", path)
+    service.sql.run("UPDATE uploader.file_data SET name = name || 'n' WHERE line_no = 599")
+    assert "from record 599 on" in service.ctl("verify", path).err
+
+
+def test_a_second_connection_that_is_not_to_be_had(new_service, cluster):
+    service = new_service(upload={"chunk_bytes": "4K", "lanes": 1})
+    user = f"few_{service.database}"
+    service.set(database={"conninfo": cluster.conninfo(service.database, user)})
+    with cluster.connect() as sql:
+        sql.run(f"CREATE ROLE {user} LOGIN")
+        sql.run(f"ALTER DATABASE {service.database} OWNER TO {user}")
+    service.start()
+    path = service.people(count=10_000)
+    service.ok("upload", "--wait", path)
+    service.set(upload={"lanes": 2})
+    service.reload()
+    held = service.sql.value("SELECT count(*) FROM pg_stat_activity WHERE usename = %s", user)
+    with cluster.connect() as sql:
+        sql.run(f"ALTER ROLE {user} CONNECTION LIMIT {held + 1}")
+    service.ok("verify", path)
+    service.sql.run("DELETE FROM uploader.file_data WHERE line_no = 5000")
+    assert "from record 5000 on" in service.ctl("verify", path).err
+
+
+@pytest.mark.parametrize("streams", [True, False], ids=["of the rows", "the other"])
+def test_a_connection_that_is_lost(new_service, streams):
+    service = new_service(upload={"chunk_bytes": "4K", "lanes": 2}).start()
+    path = service.people(count=100_000)
+    service.ok("upload", "--wait", path)
+    client = service.ctl_start("verify", path, "--json")
+    hits = wait_until(lambda: service.sql.run(
+        "WITH worker AS (SELECT pid, query LIKE '%%TO STDOUT%%' AS streams FROM pg_stat_activity"
+        "  WHERE application_name LIKE 'uploader/%%/1/%%')"
+        " SELECT pg_terminate_backend(pid) FROM worker"
+        " WHERE streams = %s AND EXISTS (SELECT FROM worker WHERE streams)", streams), "rows")
+    assert hits == [(True,)]
+    out, _ = client.communicate(timeout=60)
+    assert client.returncode == 9, out
+    service.ok("verify", path)
 
 
 def test_a_client_that_goes_away_ends_it(new_service):
