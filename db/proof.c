@@ -153,22 +153,13 @@ static void on_streamed(void *arg, PGresult *result, const struct db_error *err)
     caller->answer(caller->arg, err);
 }
 
-static struct params of_chunk(int64_t tracker, int64_t first, int64_t last)
+void proof_stream(struct db_conn *conn, int64_t tracker, on_proof_row row, on_chunk_done answer,
+                  void *arg)
 {
+    const struct stream_caller caller = {row, answer, arg, false};
     struct params params = {.count = 0};
 
     param_int(&params, tracker);
-    param_int(&params, first);
-    param_int(&params, last);
-    return params;
-}
-
-void proof_stream(struct db_conn *conn, int64_t tracker, int64_t first, int64_t last,
-                  on_proof_row row, on_chunk_done answer, void *arg)
-{
-    const struct stream_caller caller = {row, answer, arg, false};
-    struct params params = of_chunk(tracker, first, last);
-
     query_send_stream(conn, SQL_proof_stream, &params, on_message, on_streamed, &caller,
                       sizeof caller);
 }
@@ -184,8 +175,11 @@ void proof_open(struct db_conn *conn, int64_t tracker, int64_t first, int64_t la
                 on_chunk_done answer, void *arg)
 {
     const struct begin_caller caller = {answer, arg};
-    struct params params = of_chunk(tracker, first, last);
+    struct params params = {.count = 0};
 
+    param_int(&params, tracker);
+    param_int(&params, first);
+    param_int(&params, last);
     query_send_context(conn, SQL_proof_open, &params, on_begun, &caller, sizeof caller);
 }
 
@@ -232,7 +226,29 @@ void proof_fetch(struct db_conn *conn, size_t most, on_proof_rows answer, void *
     query_send_text_context(conn, text, on_rows, &caller, sizeof caller);
 }
 
-/* ---- the count ---- */
+/* ---- counts ---- */
+
+struct rejects_caller {
+    on_proof_rejects answer;
+    void *arg;
+};
+
+static void on_rejects_counted(void *arg, PGresult *result, const struct db_error *err)
+{
+    const struct rejects_caller *caller = arg;
+
+    caller->answer(caller->arg, err ? 0 : result_int(result, 0, "reject_count"), err);
+}
+
+void proof_rejects(struct db_conn *conn, int64_t tracker, on_proof_rejects answer, void *arg)
+{
+    const struct rejects_caller caller = {answer, arg};
+    struct params params = {.count = 0};
+
+    param_int(&params, tracker);
+    query_send_context(conn, SQL_proof_rejects, &params, on_rejects_counted, &caller,
+                       sizeof caller);
+}
 
 struct count_caller {
     on_proof_count answer;

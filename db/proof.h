@@ -29,15 +29,18 @@ struct proof_row {
     size_t name_bytes, email_bytes;
 };
 
-/* Sends the rows of records `first` to `last` as they lie in the table, one by one; `row` answers
- * false to have no more until proof_go_on. `answer` follows the last one. Nothing else is sent over
- * the connection before. */
+/* Sends all rows of a tracker as they lie in the table, one by one, found without an index; `row`
+ * answers false to have no more until proof_go_on. `answer` follows the last one. */
 typedef bool (*on_proof_row)(void *arg, const struct proof_row *row);
-void proof_stream(struct db_conn *conn, int64_t tracker, int64_t first, int64_t last,
-                  on_proof_row row, on_chunk_done answer, void *arg);
+void proof_stream(struct db_conn *conn, int64_t tracker, on_proof_row row, on_chunk_done answer,
+                  void *arg);
 void proof_go_on(struct db_conn *conn);
 
-/* From now on the same are fetched, in the order of their lines. */
+/* How many rejects it has, found without an index. */
+typedef void (*on_proof_rejects)(void *arg, int64_t count, const struct db_error *err);
+void proof_rejects(struct db_conn *conn, int64_t tracker, on_proof_rejects answer, void *arg);
+
+/* From now on the rows of records `first` to `last` are fetched, in the order of their lines. */
 void proof_open(struct db_conn *conn, int64_t tracker, int64_t first, int64_t last,
                 on_chunk_done answer, void *arg);
 

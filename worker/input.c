@@ -29,6 +29,16 @@ void input_leave(struct input *input)
     free(input);
 }
 
+int input_open(struct input *input, struct error *err)
+{
+    const struct job *job = input->job;
+    int rc = source_open(&input->source, job->path, job->allow, job->allow_count, err);
+
+    if (rc < 0)
+        return rc;
+    return layout_read(&input->layout, &input->source, &job->profile, job->max_record, err);
+}
+
 struct scanner *input_scanner(const struct input *input, int64_t start, int64_t end)
 {
     const struct job *job = input->job;

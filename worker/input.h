@@ -26,6 +26,10 @@ struct input *input_use(struct input *input);
 /* One less; the last closes the file. NULL is allowed. */
 void input_leave(struct input *input);
 
+/* Opens the file, and reads its header. Blocking: for the thread pool. 0, or as source_open and
+ * layout_read. */
+int input_open(struct input *input, struct error *err) MUST_USE;
+
 /* A scanner of a range of the file in the job's dialect; as scanner_new. */
 struct scanner *input_scanner(const struct input *input, int64_t start, int64_t end);
 

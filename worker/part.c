@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PART_BYTES ((size_t)1024 * 1024)
-#define PART_RECORDS ((size_t)16384)
+#define PART_BYTES ((size_t)512 * 1024)
+#define PART_RECORDS ((size_t)8192)
 #define SHOWN 5 /* differences that are told one by one */
 
 /* A stretch of the part's bytes: an index, because they move as they grow. */

@@ -21,9 +21,9 @@ struct part; /* private: some records, and their bytes */
 struct part *part_new(void);
 void part_free(struct part *part);
 
-/* Reads the next records, some 1 MiB of them, into the part, in place of what it had: 1, or 0 when
- * they are the chunk's last. ERR_FILE_CHANGED when the chunk's bytes are no longer those that were
- * uploaded; else as scanner_next. */
+/* Reads the next records, some 512 KiB of them, into the part, in place of what it had: 1, or 0
+ * when they are the chunk's last. ERR_FILE_CHANGED when the chunk's bytes are no longer those that
+ * were uploaded; else as scanner_next. */
 int part_read(struct part *part, struct reader *reader, struct error *err) MUST_USE;
 
 int64_t part_count(const struct part *part); /* of records */

@@ -3,36 +3,38 @@
 
 #include "base/mem.h"
 #include "db/proof.h"
-#include "worker/comparison.h"
 #include "worker/outcome.h"
+#include "worker/sweep.h"
+#include "worker/walk.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define PAGE 64          /* checkpoints that are read at once */
-#define NONE INT64_C(-1) /* no record */
+#define PAGE 256 /* checkpoints that are read at once */
+
+/* An upload is swept in one pass, over a second connection, where that pays and all its checkpoints
+ * may be kept (of 1 TiB in chunks of the default size); else walked. */
 #define SMALL_BYTES ((int64_t)4 * 1024 * 1024)
+#define MOST_CHUNKS ((size_t)32768)
 
-/* The stages follow one another in this file's order, read from its end: connected, summarised,
- * snapshot, checkpoints, a second connection, file open, (chunks), counted. */
+/* The stages follow one another in this file's order, read from its end: connected, snapshot,
+ * checkpoints, a second connection, file open, swept, counted; and whenever that does not come out
+ * equal, or cannot be done: walked. */
 struct proof {
     uv_loop_t *loop;
     const struct job *job;
     const struct proof_events *events;
     void *arg;
     struct db_conn *conn;
-    struct db_conn *stream; /* of the rows, in the same snapshot; NULL: there is none */
-    char *snapshot;         /* which it joins */
+    struct db_conn *stream; /* of the rows, in the same snapshot */
+    char *snapshot;
     struct input *input;
     bool open; /* the file is */
 
-    struct checkpoint page[PAGE];
-    size_t page_count, page_at;
-    struct checkpoint last;        /* the last that was compared; chunk_no 0: none */
-    int64_t rows, rejects;         /* up to it */
-    struct comparison *comparison; /* NULL until the file is open */
+    struct checkpoint *chunks;
+    size_t count;
+    struct sweep *sweep; /* NULL: none is under way */
+    int64_t rejects;     /* found by it */
+    struct walk *walk;   /* NULL: none is under way */
 
     uv_work_t work; /* opening: in the thread pool */
     bool works;
@@ -44,6 +46,7 @@ struct proof {
 static void proof_free(struct proof *proof)
 {
     input_leave(proof->input);
+    free(proof->chunks);
     free(proof->snapshot);
     free(proof);
 }
@@ -53,14 +56,13 @@ void proof_close(struct proof *proof)
     if (!proof || proof->closed)
         return;
     proof->closed = true;
-    comparison_close(proof->comparison);
     db_conn_close(proof->conn);
     db_conn_close(proof->stream);
+    sweep_close(proof->sweep);
+    walk_close(proof->walk);
     if (!proof->works)
         proof_free(proof);
 }
-
-/* ---- the end ---- */
 
 static void end(struct proof *proof, const struct ending *ending)
 {
@@ -70,179 +72,73 @@ static void end(struct proof *proof, const struct ending *ending)
     proof->events->on_ended(proof->arg, ending);
 }
 
-static void end_by_database(struct proof *proof, const struct db_error *err)
+static void end_by_database(void *arg, const struct db_error *err)
 {
     struct ending ending = outcome_of(err);
 
-    end(proof, &ending);
+    end(arg, &ending);
 }
 
-static void fail(struct proof *proof, const struct error *err)
-{
-    const struct ending ending = {.outcome = OUTCOME_FAILED, .error = *err};
+/* ---- the walk ---- */
 
-    end(proof, &ending);
+static void walk(struct proof *proof)
+{
+    db_conn_close(proof->stream);
+    proof->stream = NULL;
+    sweep_close(proof->sweep);
+    proof->sweep = NULL;
+    proof->walk = walk_new(proof->loop, proof->job, proof->conn, proof->input, proof->open,
+                           proof->events, proof->arg);
 }
 
-/* `line` NONE: it is about no record. */
-static void differ(struct proof *proof, int64_t line, const char *detail)
+/* ---- the sweep ---- */
+
+static void on_rejects_counted(void *arg, int64_t count, const struct db_error *err)
 {
-    const struct job *job = proof->job;
-    struct error err;
-
-    if (line == NONE)
-        error_set(&err, ERR_DIFFERS, "the table does not hold what \"%s\" says", job->path);
-    else
-        error_set(&err, ERR_DIFFERS,
-                  "the table does not hold what \"%s\" says, from record %lld on", job->path,
-                  (long long)line);
-    error_detail(&err, "%s", detail);
-    char *command = outcome_command(job, NULL);
-    error_hint(&err,
-               "Somebody has changed the table, or it is damaged. To upload the file anew: "
-               "uploadctl forget --rows %" PRId64 ", then %s",
-               job->tracker, command);
-    free(command);
-    fail(proof, &err);
-}
-
-/* ---- the count ---- */
-
-static void on_counted(void *arg, const struct proof_count *count, const struct db_error *err)
-{
+    static const struct ending equal = {.outcome = OUTCOME_EQUAL};
     struct proof *proof = arg;
-    const struct ending equal = {.outcome = OUTCOME_EQUAL};
-    char detail[256];
 
-    if (err) {
+    if (err)
         end_by_database(proof, err);
-    } else if (count->has_stranger) {
-        snprintf(detail, sizeof detail,
-                 "The table has a row of record %lld, the upload ends at record %lld.",
-                 (long long)count->stranger, (long long)proof->last.last_line);
-        differ(proof, count->stranger, detail);
-    } else if (count->rows != proof->rows || count->rejects != proof->rejects) {
-        snprintf(detail, sizeof detail,
-                 "All records are there, but the whole table has %lld rows and %lld rejects of "
-                 "this upload, and its indexes lead to %lld and %lld.",
-                 (long long)count->rows, (long long)count->rejects, (long long)proof->rows,
-                 (long long)proof->rejects);
-        differ(proof, NONE, detail);
-    } else {
+    else if (count != proof->rejects)
+        walk(proof);
+    else
         end(proof, &equal);
-    }
 }
 
-static void count_all(struct proof *proof)
-{
-    char detail[128];
-
-    if (proof->last.final && proof->open &&
-        proof->input->source.identity.size != proof->last.end_offset) {
-        snprintf(detail, sizeof detail, "The file has %lld bytes, %lld of them are uploaded.",
-                 (long long)proof->input->source.identity.size, (long long)proof->last.end_offset);
-        differ(proof, NONE, detail);
-        return;
-    }
-    proof_count(proof->conn, proof->job->tracker, proof->last.last_line, on_counted, proof);
-}
-
-/* ---- the chunks ---- */
-
-static void next_chunk(struct proof *proof);
-
-static void report(struct proof *proof, const struct compared *found)
-{
-    const struct point point = {
-        .chunk = {.chunk_no = found->chunk.chunk_no,
-                  .last_line = found->last_line,
-                  .end_offset = found->end_offset},
-        .rows = proof->rows + found->rows,
-        .rejects = proof->rejects + found->rejects,
-    };
-
-    proof->events->on_progress(proof->arg, &point);
-}
-
-static void on_part(void *arg)
+static void on_equal(void *arg, int64_t rejects)
 {
     struct proof *proof = arg;
+    const struct checkpoint *last = &proof->chunks[proof->count - 1];
 
-    report(proof, comparison_found(proof->comparison));
+    proof->rejects = rejects;
+    if (last->final && proof->input->source.identity.size != last->end_offset)
+        walk(proof);
+    else
+        proof_rejects(proof->conn, proof->job->tracker, on_rejects_counted, proof);
 }
 
-/* The chunk's records are compared; its checkpoint has counted them. */
-static void on_equal(void *arg)
+static void on_astray(void *arg)
 {
-    struct proof *proof = arg;
-    const struct compared *found = comparison_found(proof->comparison);
-    const struct checkpoint *chunk = &found->chunk;
-    char detail[160];
-
-    proof->rows += found->rows;
-    proof->rejects += found->rejects;
-    if (chunk->rows_total != proof->rows || chunk->rejects_total != proof->rejects) {
-        snprintf(detail, sizeof detail,
-                 "Up to chunk %lld the checkpoints count %lld rows and %lld rejects, the table has "
-                 "%lld and %lld.",
-                 (long long)chunk->chunk_no, (long long)chunk->rows_total,
-                 (long long)chunk->rejects_total, (long long)proof->rows,
-                 (long long)proof->rejects);
-        differ(proof, NONE, detail);
-        return;
-    }
-    proof->last = *chunk;
-    proof->page_at++;
-    next_chunk(proof);
+    walk(arg);
 }
 
-static void on_differs(void *arg, const struct differences *differences)
+static void on_progress(void *arg, const struct point *point)
 {
-    differ(arg, differences->first, differences->text);
+    const struct proof *proof = arg;
+
+    proof->events->on_progress(proof->arg, point);
 }
 
-static void on_failed(void *arg, const struct error *err)
-{
-    fail(arg, err);
-}
-
-static void on_database(void *arg, const struct db_error *err)
-{
-    end_by_database(arg, err);
-}
-
-static const struct comparison_events comparison_events = {on_part, on_equal, on_differs, on_failed,
-                                                           on_database};
-
-static void begin_chunk(struct proof *proof)
-{
-    const struct checkpoint *chunk = &proof->page[proof->page_at];
-    char detail[128];
-
-    if (proof->last.final || chunk->chunk_no != proof->last.chunk_no + 1 ||
-        chunk->first_line != proof->last.last_line + 1 ||
-        chunk->start_offset != proof->last.end_offset) {
-        snprintf(detail, sizeof detail, "The chain of checkpoints is broken before chunk %lld.",
-                 (long long)chunk->chunk_no);
-        differ(proof, proof->last.last_line + 1, detail);
-        return;
-    }
-    comparison_begin(proof->comparison, chunk);
-}
+static const struct sweep_events sweep_events = {on_progress, on_equal, on_astray, end_by_database};
 
 /* ---- the file ---- */
 
 static void on_open(uv_work_t *work)
 {
     struct proof *proof = CONTAINER_OF(work, struct proof, work);
-    const struct job *job = proof->job;
-    struct input *input = proof->input;
 
-    proof->work_rc =
-        source_open(&input->source, job->path, job->allow, job->allow_count, &proof->work_error);
-    if (proof->work_rc == 0)
-        proof->work_rc = layout_read(&input->layout, &input->source, &job->profile, job->max_record,
-                                     &proof->work_error);
+    proof->work_rc = input_open(proof->input, &proof->work_error);
 }
 
 static void on_open_done(uv_work_t *work, int status)
@@ -254,13 +150,13 @@ static void on_open_done(uv_work_t *work, int status)
     if (proof->closed) {
         proof_free(proof);
     } else if (proof->work_rc < 0) {
-        fail(proof, &proof->work_error);
+        const struct ending failed = {.outcome = OUTCOME_FAILED, .error = proof->work_error};
+        end(proof, &failed);
     } else if (!proof->ended) {
         proof->open = true;
-        proof->comparison = comparison_new(proof->loop, proof->job, proof->conn, proof->stream,
-                                           proof->input, &comparison_events, proof);
         proof->events->on_ready(proof->arg, proof->input->source.identity.size);
-        begin_chunk(proof);
+        proof->sweep = sweep_new(proof->loop, proof->job, proof->conn, proof->stream, proof->input,
+                                 proof->chunks, proof->count, &sweep_events, proof);
     }
 }
 
@@ -272,17 +168,10 @@ static void open_file(struct proof *proof)
 
 /* ---- the second connection; what comes in its way is no reason to fail ---- */
 
-static void do_without_stream(struct proof *proof)
-{
-    db_conn_close(proof->stream);
-    proof->stream = NULL;
-    open_file(proof);
-}
-
 static void on_joined(void *arg, const struct db_error *err)
 {
     if (err)
-        do_without_stream(arg);
+        walk(arg);
     else
         open_file(arg);
 }
@@ -301,7 +190,7 @@ static void on_stream_lost(void *arg, const struct db_error *err)
     if (proof->open || proof->works)
         end_by_database(proof, err);
     else
-        do_without_stream(proof);
+        walk(proof);
 }
 
 static struct db_conn *connect_as(struct proof *proof, const struct db_events *events)
@@ -327,32 +216,29 @@ static void on_exported(void *arg, const char *name, const struct db_error *err)
     proof->stream = connect_as(proof, &stream_events);
 }
 
-/* Before the first chunk. The file is not needed where there is none; nor is a second connection
- * for a single chunk that is small. */
-static void begin(struct proof *proof)
-{
-    const struct checkpoint *first = &proof->page[0];
-    bool small = proof->page_count == 1 && first->end_offset < SMALL_BYTES;
+/* ---- the checkpoints ---- */
 
-    if (proof->job->lanes > 1 && !small)
-        proof_export(proof->conn, on_exported, proof);
-    else
-        open_file(proof);
+static bool follows(const struct checkpoint *before, const struct checkpoint *chunk)
+{
+    return !before->final && chunk->chunk_no == before->chunk_no + 1 &&
+           chunk->first_line == before->last_line + 1 &&
+           chunk->start_offset == before->end_offset &&
+           chunk->rows_total == before->rows_total + chunk->row_count &&
+           chunk->rejects_total == before->rejects_total + chunk->reject_count;
+}
+
+/* Whether what is in is a chain, and worth it. */
+static bool may_sweep(const struct proof *proof)
+{
+    struct checkpoint before = {.chunk_no = 0};
+
+    for (size_t i = 0; i < proof->count; before = proof->chunks[i++])
+        if (!follows(&before, &proof->chunks[i]))
+            return false;
+    return proof->count > 1 || before.end_offset >= SMALL_BYTES;
 }
 
 static void read_page(struct proof *proof);
-
-static void next_chunk(struct proof *proof)
-{
-    if (proof->page_at == proof->page_count)
-        read_page(proof);
-    else if (proof->open)
-        begin_chunk(proof);
-    else
-        begin(proof);
-}
-
-/* ---- the checkpoints ---- */
 
 static void on_page(void *arg, const struct checkpoint *checkpoints, size_t count,
                     const struct db_error *err)
@@ -363,22 +249,25 @@ static void on_page(void *arg, const struct checkpoint *checkpoints, size_t coun
         end_by_database(proof, err);
         return;
     }
+    proof->chunks = mem_resize(proof->chunks, proof->count + count + 1, sizeof *proof->chunks);
     for (size_t i = 0; i < count; i++)
-        proof->page[i] = checkpoints[i];
-    proof->page_count = count;
-    proof->page_at = 0;
-    if (count > 0)
-        next_chunk(proof);
+        proof->chunks[proof->count++] = checkpoints[i];
+    if (count > 0 && proof->count < MOST_CHUNKS)
+        read_page(proof);
+    else if (count == 0 && may_sweep(proof))
+        proof_export(proof->conn, on_exported, proof);
     else
-        count_all(proof);
+        walk(proof);
 }
 
 static void read_page(struct proof *proof)
 {
-    checkpoints_read(proof->conn, proof->job->tracker, proof->last.chunk_no, PAGE, on_page, proof);
+    int64_t last = proof->count > 0 ? proof->chunks[proof->count - 1].chunk_no : 0;
+
+    checkpoints_read(proof->conn, proof->job->tracker, last, PAGE, on_page, proof);
 }
 
-/* ---- the connection ---- */
+/* ---- the first connection ---- */
 
 static void on_begun(void *arg, const struct db_error *err)
 {
@@ -388,30 +277,17 @@ static void on_begun(void *arg, const struct db_error *err)
         read_page(arg);
 }
 
-static void on_summarized(void *arg, const struct db_error *err)
-{
-    struct proof *proof = arg;
-
-    if (err)
-        end_by_database(proof, err);
-    else
-        proof_begin(proof->conn, on_begun, proof);
-}
-
-/* What is not summarised yet would be read again for each part. */
 static void on_conn_ready(void *arg)
 {
     struct proof *proof = arg;
 
-    target_summarize(proof->conn, on_summarized, proof);
+    if (proof->job->lanes > 1)
+        proof_begin(proof->conn, on_begun, proof);
+    else
+        walk(proof);
 }
 
-static void on_conn_lost(void *arg, const struct db_error *err)
-{
-    end_by_database(arg, err);
-}
-
-static const struct db_events conn_events = {on_conn_ready, on_conn_lost};
+static const struct db_events conn_events = {on_conn_ready, end_by_database};
 
 struct proof *proof_new(uv_loop_t *loop, const struct job *job, const struct proof_events *events,
                         void *arg)

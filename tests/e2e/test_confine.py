@@ -72,7 +72,7 @@ def test_what_the_kernel_says_of_it(new_service):
 
 
 def test_a_rollback_and_a_proof_are_confined_too(new_service):
-    service = new_service(supervisor={"log_level": "debug"}).start()
+    service = new_service(supervisor={"log_level": "debug"}, upload={"chunk_bytes": "256K"}).start()
     path = service.people(count=50_000)
     service.ok("upload", "--wait", path)
     before = service.log_text().count("confined")

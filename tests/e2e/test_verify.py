@@ -41,6 +41,10 @@ DAMAGES = {
         "WITH gone AS (DELETE FROM @file_data WHERE line_no = 300 RETURNING *) INSERT INTO"
         " @file_reject (file_tracker_id, line_no, start_offset, length, reason, raw) SELECT"
         " file_tracker_id, 300, 1, 1, 'why', 'x' FROM gone", 300, "a good record there"),
+    "a reject besides a row": (
+        "INSERT INTO @file_reject (file_tracker_id, line_no, start_offset, length, reason, raw)"
+        " SELECT file_tracker_id, 300, 1, 1, 'why', 'x' FROM @file_data WHERE line_no = 300", 300,
+        "and among the rejects"),
     "a reject with other bytes": (
         "UPDATE @file_reject SET raw = raw || 'x' WHERE line_no = 450", 450, "other bytes"),
     "a reject from elsewhere": (
@@ -50,7 +54,7 @@ DAMAGES = {
 }
 
 
-# With one lane the rows come sorted over the one connection; else streamed as they lie, over another.
+# With one lane it walks, with two it sweeps first (worker/sweep.h).
 @pytest.fixture(scope="module", params=[1, 2], ids=["one lane", "two lanes"])
 def processed(cluster, request):
     service = Service(cluster, upload={"chunk_bytes": "4K", "lanes": request.param}).start()

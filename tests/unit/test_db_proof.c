@@ -50,7 +50,7 @@ static void fill(struct world *world)
 }
 
 /* Of the world's connection, which is in a snapshot then. */
-static void open_stream(struct world *world, struct stream *stream, int64_t last)
+static void open_stream(struct world *world, struct stream *stream)
 {
     struct reply reply = {0};
 
@@ -58,7 +58,7 @@ static void open_stream(struct world *world, struct stream *stream, int64_t last
     await(world, &reply.here);
     assert_no_error(&reply);
     stream->conn = world->conn;
-    proof_stream(world->conn, TRACKER, 1, last, take_row, take_end, stream);
+    proof_stream(world->conn, TRACKER, take_row, take_end, stream);
 }
 
 static void leave_snapshot(struct world *world)
@@ -76,12 +76,12 @@ static void test_all_rows(void **state)
     struct stream stream = {0};
 
     fill(world);
-    open_stream(world, &stream, ROWS - 1);
+    open_stream(world, &stream);
     await(world, &stream.ended.here);
     assert_no_error(&stream.ended);
-    assert_int_equal(stream.count, ROWS - 1);
-    assert_int_equal(stream.sum, (int64_t)ROWS * (ROWS - 1) / 2);
-    assert_string_equal(stream.last_email, "e99999");
+    assert_int_equal(stream.count, ROWS);
+    assert_int_equal(stream.sum, (int64_t)ROWS * (ROWS + 1) / 2);
+    assert_string_equal(stream.last_email, "e100000");
     leave_snapshot(world);
 }
 
@@ -90,7 +90,7 @@ static void test_no_rows(void **state)
     struct world *world = world_of(state);
     struct stream stream = {0};
 
-    open_stream(world, &stream, ROWS);
+    open_stream(world, &stream);
     await(world, &stream.ended.here);
     assert_no_error(&stream.ended);
     assert_int_equal(stream.count, 0);
@@ -103,7 +103,7 @@ static void test_held(void **state)
     struct stream stream = {.holds_after = ROWS / 4};
 
     fill(world);
-    open_stream(world, &stream, ROWS);
+    open_stream(world, &stream);
     for (int64_t turn = 1; turn <= 4; turn++) {
         await(world, &stream.held);
         assert_int_equal(stream.count, turn * ROWS / 4);
@@ -124,7 +124,7 @@ static void test_cancelled(void **state)
     struct stream stream = {.holds_after = 10};
 
     fill(world);
-    open_stream(world, &stream, ROWS);
+    open_stream(world, &stream);
     await(world, &stream.held);
     side(world, "SELECT pg_cancel_backend(%d)", db_conn_backend_pid(world->conn));
     stream.holds_after = 0;
@@ -144,7 +144,7 @@ static void test_lost(void **state)
 
     fill(world);
     world->conn = connect_as(world, &world->settings, &lost);
-    open_stream(world, &stream, ROWS);
+    open_stream(world, &stream);
     await(world, &stream.held);
     side(world, "SELECT pg_terminate_backend(%d, 5000)", db_conn_backend_pid(world->conn));
     stream.holds_after = 0;
@@ -165,7 +165,7 @@ static void test_closed_by_a_row(void **state)
 
     fill(world);
     world->conn = connect_as(world, &world->settings, &lost);
-    open_stream(world, &stream, ROWS);
+    open_stream(world, &stream);
     expect_silence(world, &stream.ended, SILENCE_MS);
     assert_int_equal(stream.count, 10);
     assert_false(lost.here);
@@ -194,7 +194,7 @@ static void test_one_snapshot_for_two(void **state)
     proof_join(world->conn, exported.text, take_done, &joined);
     await(world, &joined.here);
     assert_no_error(&joined);
-    proof_stream(world->conn, TRACKER, 1, ROWS, take_row, take_end, &stream);
+    proof_stream(world->conn, TRACKER, take_row, take_end, &stream);
     await(world, &stream.ended.here);
     assert_no_error(&stream.ended);
     assert_int_equal(stream.count, 0);
