@@ -10,9 +10,12 @@
 #include "db/failure.h"
 #include "db/session.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 /* More than FULL_BYTES waiting is full; it has drained when the half is left. Meanwhile the
  * kernel's buffer feeds the server. */
@@ -46,6 +49,31 @@ void copy_begin(struct db_conn *conn, enum copy_target target, on_chunk_done ans
     query_send_copy(conn, statements[target], on_begun, &begun, sizeof begun);
 }
 
+/* A Unix socket is called writable when three quarters of its buffer are free, and takes what it is
+ * given as long as there is any room (sock_alloc_send_pskb): so long it is filled, that the server
+ * has enough to do until this process is woken. */
+static bool has_room_on_unix(int fd, int bytes)
+{
+    int queued;
+
+    return bytes > 0 && ioctl(fd, SIOCOUTQ, &queued) == 0 && queued < bytes;
+}
+
+/* The size of a Unix socket's buffer; 0: it is of another kind, or too small to take a slice as
+ * one. */
+static int unix_bytes_of(int fd)
+{
+    int domain = 0, bytes = 0;
+    socklen_t size = sizeof domain;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 || domain != AF_UNIX)
+        return 0;
+    size = sizeof bytes;
+    if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, &size) != 0 || bytes < (int)SLICE_BYTES * 4)
+        return 0;
+    return bytes;
+}
+
 /* Is there room for a slice? What has arrived is looked at first: a server that has something to
  * say has ended the COPY, as a rule. */
 static bool has_room(struct db_conn *conn)
@@ -56,7 +84,9 @@ static bool has_room(struct db_conn *conn)
         return false;
     if (socket.revents & ~POLLOUT)
         conn_take_in(conn);
-    return !conn->lost && !conn->copying.broken && (socket.revents & POLLOUT);
+    if (conn->lost || conn->copying.broken)
+        return false;
+    return (socket.revents & POLLOUT) || has_room_on_unix(socket.fd, conn->copying.unix_bytes);
 }
 
 /* Hands over what waits, as far as the socket takes it. */
@@ -130,6 +160,7 @@ void copy_opened(struct db_conn *conn)
     conn->copying.open = true;
     conn->copying.broken = false;
     conn->copying.start = conn->copying.size = 0;
+    conn->copying.unix_bytes = unix_bytes_of(PQsocket(conn->pg));
 }
 
 void copy_run(struct db_conn *conn)

@@ -36,6 +36,7 @@ struct copying {
     char *data;         /* what waits for it */
     size_t start, size; /* the part of `data` that does */
     size_t capacity;
+    int unix_bytes;     /* a Unix socket's buffer; 0: another kind */
     on_drained drained; /* NULL: nobody waits */
     void *drained_arg;
 };

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/sockios.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,6 +114,7 @@ static const struct {
     /* no terminal is typed into (TIOCSTI), no signal sent by way of a file (F_SETOWN) */
     {SCMP_SYS(ioctl), {1, SCMP_CMP_EQ, FIONBIO, 0}},
     {SCMP_SYS(ioctl), {1, SCMP_CMP_EQ, FIONREAD, 0}},
+    {SCMP_SYS(ioctl), {1, SCMP_CMP_EQ, SIOCOUTQ, 0}}, /* db/copy.c */
     {SCMP_SYS(fcntl), {1, SCMP_CMP_EQ, F_GETFL, 0}},
     {SCMP_SYS(fcntl), {1, SCMP_CMP_EQ, F_SETFL, 0}},
     {SCMP_SYS(fcntl), {1, SCMP_CMP_EQ, F_GETFD, 0}},
