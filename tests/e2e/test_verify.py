@@ -242,12 +242,12 @@ def test_a_second_connection_that_is_not_to_be_had(new_service, cluster):
 @pytest.mark.parametrize("streams", [True, False], ids=["of the rows", "the other"])
 def test_a_connection_that_is_lost(new_service, streams):
     service = new_service(upload={"chunk_bytes": "4K", "lanes": 2}).start()
-    path = service.people(count=100_000)
+    path = service.people(count=300_000)
     service.ok("upload", "--wait", path)
     client = service.ctl_start("verify", path, "--json")
     hits = wait_until(lambda: service.sql.run(
-        "WITH worker AS (SELECT pid, query LIKE '%%TO STDOUT%%' AS streams FROM pg_stat_activity"
-        "  WHERE application_name LIKE 'uploader/%%/1/%%')"
+        "WITH worker AS (SELECT pid, query LIKE '%%TO STDOUT%%' AND state = 'active' AS streams FROM"
+        "  pg_stat_activity WHERE application_name LIKE 'uploader/%%/1/%%')"
         " SELECT pg_terminate_backend(pid) FROM worker"
         " WHERE streams = %s AND EXISTS (SELECT FROM worker WHERE streams)", streams), "rows")
     assert hits == [(True,)]
