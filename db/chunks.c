@@ -58,6 +58,12 @@ static void on_chain(void *arg, PGresult *result, const struct db_error *err)
     free(checkpoints);
 }
 
+bool checkpoint_follows(const struct checkpoint *before, const struct checkpoint *chunk)
+{
+    return !before->final && chunk->chunk_no == before->chunk_no + 1 &&
+           chunk->first_line == before->last_line + 1 && chunk->start_offset == before->end_offset;
+}
+
 void checkpoints_read(struct db_conn *conn, int64_t tracker, int64_t after, int64_t limit,
                       on_checkpoints answer, void *arg)
 {

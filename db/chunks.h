@@ -27,6 +27,9 @@ struct claim {
 
 typedef void (*on_chunk_done)(void *arg, const struct db_error *err);
 
+/* Whether the chain goes on with `chunk`; `before` with chunk_no 0, all 0: it begins with it. */
+bool checkpoint_follows(const struct checkpoint *before, const struct checkpoint *chunk);
+
 /* At most `limit` checkpoints of a tracker behind chunk `after`, in order. */
 typedef void (*on_checkpoints)(void *arg, const struct checkpoint *checkpoints, size_t count,
                                const struct db_error *err);

@@ -39,7 +39,8 @@ struct differences {
 
 void differences_add(struct differences *differences, int64_t line, const char *what);
 
-/* Takes what the table has among the rejects of the part's records, in the order of their lines;
+/* Takes what the table has among the rejects of the part's records, and perhaps of some behind
+ * them, in the order of their lines;
  * once, before the two below. */
 void part_take_rejects(struct part *part, const struct tracker_reject *rejects, size_t count);
 

@@ -218,11 +218,9 @@ static void on_exported(void *arg, const char *name, const struct db_error *err)
 
 /* ---- the checkpoints ---- */
 
-static bool follows(const struct checkpoint *before, const struct checkpoint *chunk)
+static bool adds_up(const struct checkpoint *before, const struct checkpoint *chunk)
 {
-    return !before->final && chunk->chunk_no == before->chunk_no + 1 &&
-           chunk->first_line == before->last_line + 1 &&
-           chunk->start_offset == before->end_offset &&
+    return checkpoint_follows(before, chunk) &&
            chunk->rows_total == before->rows_total + chunk->row_count &&
            chunk->rejects_total == before->rejects_total + chunk->reject_count;
 }
@@ -233,7 +231,7 @@ static bool may_sweep(const struct proof *proof)
     struct checkpoint before = {.chunk_no = 0};
 
     for (size_t i = 0; i < proof->count; before = proof->chunks[i++])
-        if (!follows(&before, &proof->chunks[i]))
+        if (!adds_up(&before, &proof->chunks[i]))
             return false;
     return proof->count > 1 || before.end_offset >= SMALL_BYTES;
 }

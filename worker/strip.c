@@ -181,16 +181,13 @@ static void on_part_rejects(void *arg, const struct tracker_reject *rejects, siz
                             const struct db_error *err)
 {
     struct strip *strip = arg;
-    size_t mine = 0;
 
     strip->asks = false;
     if (err) {
         strip->state = STRIP_FAILED;
         strip->error = *err;
     } else if (strip->state == STRIP_OPEN) {
-        while (mine < count && rejects[mine].line <= part_last(strip->part))
-            mine++;
-        take_rejects(strip, rejects, mine);
+        take_rejects(strip, rejects, count);
     }
     strip->on_change(strip->arg);
 }

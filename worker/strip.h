@@ -39,7 +39,7 @@ void strip_take(struct strip *strip, const struct proof_row *row);
 /* No more rows come. */
 void strip_end(struct strip *strip);
 
-/* It is astray from now on, whatever it was. */
+/* Goes astray, if it is open. */
 void strip_leave(struct strip *strip);
 
 enum strip_state strip_state(const struct strip *strip);

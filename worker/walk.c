@@ -275,15 +275,12 @@ static void on_part_rejects(void *arg, const struct tracker_reject *rejects, siz
                             const struct db_error *err)
 {
     struct walk *walk = arg;
-    size_t mine = 0;
 
     if (err) {
         end_by_database(walk, err);
         return;
     }
-    while (mine < count && rejects[mine].line <= part_last(walk->part))
-        mine++;
-    part_take_rejects(walk->part, rejects, mine);
+    part_take_rejects(walk->part, rejects, count);
     read_rows(walk);
 }
 
@@ -339,9 +336,7 @@ static void begin_chunk(struct walk *walk)
     const struct checkpoint *chunk = &walk->page[walk->page_at];
     char detail[128];
 
-    if (walk->last.final || chunk->chunk_no != walk->last.chunk_no + 1 ||
-        chunk->first_line != walk->last.last_line + 1 ||
-        chunk->start_offset != walk->last.end_offset) {
+    if (!checkpoint_follows(&walk->last, chunk)) {
         snprintf(detail, sizeof detail, "The chain of checkpoints is broken before chunk %lld.",
                  (long long)chunk->chunk_no);
         differ(walk, walk->last.last_line + 1, detail);

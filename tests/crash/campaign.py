@@ -38,9 +38,17 @@ class Tally:
 class World:
     """A server of its own, and the services of a round: the first has made their database."""
 
+    rounds_of_a_database = 20  # to make one for each takes longer than a round
+
     def __init__(self, *settings):
         self.cluster = harness.Cluster("fsync=off", "max_connections=200", *settings)
         self.services = []
+        self.rounds = 0
+
+    def next_round(self):
+        """Counts a round; whether its database is to be made anew."""
+        self.rounds += 1
+        return self.rounds % self.rounds_of_a_database == 1
 
     @property
     def service(self):

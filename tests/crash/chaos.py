@@ -17,7 +17,6 @@ import psycopg2
 from campaign import harness, main
 from harness import check_exact, children, send_signal, wait_until
 
-ROUNDS_OF_A_DATABASE = 20
 TABLES = {
     "plain": "",
     "unique index": "CREATE UNIQUE INDEX one_email ON uploader.file_data (file_tracker_id, email)",
@@ -41,18 +40,16 @@ class World(campaign.World):
         super().__init__()
         self.table = None
         self.refused = {}  # path: lines that the table refuses
-        self.rounds = 0
         self.names = itertools.count(1)
 
     def renew(self, dice):
         """The service for a round; its database is made anew from time to time."""
-        if self.rounds % ROUNDS_OF_A_DATABASE == 0:
+        if self.next_round():
             service = self.begin(upload={"chunk_bytes": "4K", "lanes": dice.randint(1, 4)},
                                  supervisor={"retry_limit": 1000, "log_level": "info"}).start()
             self.table = dice.choice(list(TABLES))
             if TABLES[self.table]:
                 service.sql.run(TABLES[self.table])
-        self.rounds += 1
         return self.service
 
 

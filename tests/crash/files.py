@@ -22,10 +22,8 @@ ERRORS = {"file_unstable", "file_changed", "file_missing", "file_access", "file_
 
 
 class World(campaign.World):
-    rounds = 0
-
     def renew(self, dice):
-        if self.rounds % 20 == 0:
+        if self.next_round():
             # badsector.so opens a file at each read
             service = self.begin(upload={"chunk_bytes": "4K", "lanes": dice.randint(1, 3)},
                                  supervisor={"confine": "no"})
@@ -33,7 +31,6 @@ class World(campaign.World):
             service.start(environment={"LD_PRELOAD": str(BUILD / "tests/badsector.so"),
                                        "BADSECTOR": str(service.folder / "badsector"),
                                        **sanitizer("verify_asan_link_order=0")})
-        self.rounds += 1
         return self.service
 
 

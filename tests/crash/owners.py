@@ -13,18 +13,15 @@ from harness import check_exact, send_signal
 
 COMMANDS = [("upload",), ("upload",), ("kill",), ("stop",), ("upload", "--restart")]
 ALLOWED = {0, 3, 5, 6, 8}
-ROUNDS_OF_A_DATABASE = 20
 
 
 class World(campaign.World):
     frozen = None
-    rounds = 0
 
     def renew(self, dice):
         """The services for a round; their database is made anew from time to time."""
-        if self.rounds % ROUNDS_OF_A_DATABASE == 0:
+        if self.next_round():
             self.begin_two(dice)
-        self.rounds += 1
         return self.services
 
     def begin_two(self, dice):

@@ -21,7 +21,6 @@ from campaign import main
 from harness import check_exact, send_signal, wait_until
 
 BAD = {7, 900}
-ROUNDS_OF_A_DATABASE = 10
 
 
 class Disk:
@@ -64,17 +63,17 @@ class Disk:
 
 
 class World(campaign.World):
+    rounds_of_a_database = 10
+
     def __init__(self):
         super().__init__("max_connections=16", "deadlock_timeout=20ms", "wal_level=minimal",
                          "max_wal_senders=0")
         self.disk = Disk(self.cluster)
-        self.rounds = 0
 
     def renew(self, dice):
-        if self.rounds % ROUNDS_OF_A_DATABASE == 0:
+        if self.next_round():
             self.begin(upload={"chunk_bytes": "4K", "lanes": dice.randint(1, 3)},
                        supervisor={"retry_limit": 1000}).start()
-        self.rounds += 1
         return self.service
 
     def end(self):

@@ -28,7 +28,6 @@ TABLE = """
 CHUNKS = """
     SELECT count(*) FROM uploader.file_checkpoint JOIN uploader.file_tracker ON id = file_tracker_id
     WHERE path = %s"""
-ROUNDS_OF_A_DATABASE = 20
 NTH = BUILD / "tests/nth"
 
 
@@ -38,7 +37,6 @@ class World(campaign.World):
     def __init__(self):
         super().__init__()
         self.places = []
-        self.rounds = 0
         for victim in ("worker", "supervisor"):
             for scenario in (upload, stop, resume):
                 self.prepare(victim, scenario, 0)
@@ -53,9 +51,8 @@ class World(campaign.World):
         """A service of which the victim is killed at that call, once: the worker when it is armed. The
         supervisor that is counted through an upload makes the tables, too."""
         migrates = victim == "supervisor" and scenario is upload
-        if self.rounds % ROUNDS_OF_A_DATABASE == 0 or migrates:
+        if self.next_round() or migrates:
             self.begin_with_programs()
-        self.rounds += 1
         service = self.service
         self.counted = service.folder / f"count{self.rounds}"
         self.armed = f"{number} {self.counted}\n" if victim == "worker" else ""

@@ -27,7 +27,6 @@ REFUSED = {100, 329}
 CHECK = "ALTER TABLE uploader.file_data ADD CHECK (name NOT IN ('Person 100', 'Person 329'))"
 # What is sent has the same length for each upload of a database.
 FIRST_ID = "SELECT setval(pg_get_serial_sequence('uploader.file_tracker', 'id'), 1000)"
-ROUNDS_OF_A_DATABASE = 20
 TO_SERVER, TO_WORKER = 0, 1
 HOWS = ["fin", "rst", "zombie", "silence kill", "silence stop"]
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: what is closed is reset
@@ -147,25 +146,23 @@ class World(campaign.World):
     def __init__(self):
         super().__init__()
         self.proxy = Proxy(self.cluster)
-        self.rounds = 0
         self.record()
 
     def renew(self):
         """The service for a round; its database is made anew from time to time."""
         self.proxy.end_zombies()
-        if self.rounds % ROUNDS_OF_A_DATABASE == 0:
+        if self.next_round():
             self.begin(upload={"chunk_bytes": "4K", "lanes": 1})
             conninfo = self.cluster.conninfo(self.service.database)
             self.service.set(database={"conninfo": f"{conninfo} {self.proxy.way}"})
             self.service.start()
             self.service.sql.run(FIRST_ID)
             self.service.sql.run(CHECK)
-        self.rounds += 1
         return self.service
 
     def people(self):
         """A new file, which says the same."""
-        return self.service.people(f"f{self.rounds % ROUNDS_OF_A_DATABASE:02}.csv", COUNT, BAD)
+        return self.service.people(f"f{self.rounds % self.rounds_of_a_database:02}.csv", COUNT, BAD)
 
     def record(self):
         """Uploads once, to know the cases: direction, byte and how."""
