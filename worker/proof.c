@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "worker/proof.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "db/proof.h"
 #include "worker/outcome.h"
@@ -83,6 +84,7 @@ static void end_by_database(void *arg, const struct db_error *err)
 
 static void walk(struct proof *proof)
 {
+    log_line(LOG_LEVEL_DEBUG, proof->job->tracker, "walks the chunks");
     db_conn_close(proof->stream);
     proof->stream = NULL;
     sweep_close(proof->sweep);

@@ -102,6 +102,13 @@ bool strip_full(const struct strip *strip)
     return strip->state == STRIP_OPEN && !strip->needs_rows && is_more_than(strip, 4);
 }
 
+bool strip_lags(const struct strip *strip)
+{
+    int64_t there = strip->so_far.rows + (int64_t)found_count(strip->found);
+
+    return strip->state == STRIP_OPEN && !strip->needs_rows && there >= strip->chunk->row_count;
+}
+
 /* ---- a part ---- */
 
 static void read_part(struct strip *strip);

@@ -50,6 +50,9 @@ bool strip_asks(const struct strip *strip);
 /* Whether it has rows enough until it has read on. */
 bool strip_full(const struct strip *strip);
 
+/* Whether all rows of its chunk have come, and it has yet to read on. */
+bool strip_lags(const struct strip *strip);
+
 const struct checkpoint *strip_chunk(const struct strip *strip);
 struct strip_found strip_found(const struct strip *strip);
 const struct db_error *strip_error(const struct strip *strip);

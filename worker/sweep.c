@@ -147,10 +147,14 @@ static bool settle(struct sweep *sweep)
     return true;
 }
 
+/* Rows of small chunks would come sooner than these are read: when there is no room for one more
+ * strip, what only waits for the file is waited for. */
 static bool takes_rows(const struct sweep *sweep)
 {
+    bool crowded = sweep->open == STRIPS;
+
     for (size_t i = 0; i < sweep->open; i++)
-        if (strip_full(sweep->strips[i]))
+        if (strip_full(sweep->strips[i]) || (crowded && strip_lags(sweep->strips[i])))
             return false;
     return true;
 }
@@ -176,7 +180,7 @@ static bool on_row(void *arg, const struct proof_row *row)
     else
         sweep->astray = true;
     if (strip && strip_state(strip) == STRIP_OPEN)
-        return !strip_full(strip);
+        return takes_rows(sweep);
     return settle(sweep) && takes_rows(sweep);
 }
 

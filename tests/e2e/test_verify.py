@@ -3,6 +3,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 from harness import Service, alive, children, wait_until
@@ -208,6 +209,19 @@ def test_rows_that_lie_in_another_order(new_service, order):
     assert "from record 129999 on" in answer.err and "more than once" in answer.err
 
 
+def test_many_small_chunks_are_one_pass(new_service):
+    """Their rows come sooner than the file is read."""
+    service = new_service(upload={"chunk_bytes": "4K", "lanes": 2}).start()
+    path = service.people(count=100_000, bad=BAD)
+    service.ok("upload", "--wait", path, code=3)
+    lay_anew(service.sql, "line_no")
+    service.ok("verify", path)
+    assert "walks the chunks" not in service.log_text()
+    lay_anew(service.sql, "line_no DESC")
+    service.ok("verify", path)
+    assert "walks the chunks" in service.log_text()
+
+
 def test_wide_rows(new_service):
     service = new_service(upload={"chunk_bytes": "1M", "lanes": 2}).start()
     path = service.file("wide.csv", "name,email\n" + "".join(
@@ -239,18 +253,38 @@ def test_a_second_connection_that_is_not_to_be_had(new_service, cluster):
     assert "from record 5000 on" in service.ctl("verify", path).err
 
 
-@pytest.mark.parametrize("streams", [True, False], ids=["of the rows", "the other"])
-def test_a_connection_that_is_lost(new_service, streams):
+def stopped_while_it_streams(service, path):
+    """A verification whose worker is stopped (SIGSTOP) with rows still to be sent to it: its
+    client, the worker, and the processes of its connections, that of the rows first. One that is
+    through before it is seen is begun again."""
+    connections = ("SELECT query LIKE '%TO STDOUT%' AND state = 'active' AS streams, pid, wait_event"
+                   " FROM pg_stat_activity WHERE application_name LIKE 'uploader/%/1/%'"
+                   " ORDER BY streams DESC")
+    for _ in range(20):
+        client = service.ctl_start("verify", path, "--json")
+        worker, = wait_until(lambda: service.workers(), "the worker that verifies")
+        wait_until(lambda: client.poll() is not None or any(
+            streams for streams, _, _ in service.sql.run(connections)), "rows")
+        if client.poll() is None:
+            os.kill(worker, signal.SIGSTOP)
+            time.sleep(0.2)
+            _, pids, waits = zip(*service.sql.run(connections))
+            if waits[0] == "ClientWrite":
+                return client, worker, pids
+            os.kill(worker, signal.SIGCONT)
+        client.communicate(timeout=60)
+    pytest.fail("every verification is through before its rows are seen")
+
+
+@pytest.mark.parametrize("lost", [0, 1], ids=["of the rows", "the other"])
+def test_a_connection_that_is_lost(new_service, lost):
     service = new_service(upload={"chunk_bytes": "4K", "lanes": 2}).start()
     path = service.people(count=300_000)
     service.ok("upload", "--wait", path)
-    client = service.ctl_start("verify", path, "--json")
-    hits = wait_until(lambda: service.sql.run(
-        "WITH worker AS (SELECT pid, query LIKE '%%TO STDOUT%%' AND state = 'active' AS streams FROM"
-        "  pg_stat_activity WHERE application_name LIKE 'uploader/%%/1/%%')"
-        " SELECT pg_terminate_backend(pid) FROM worker"
-        " WHERE streams = %s AND EXISTS (SELECT FROM worker WHERE streams)", streams), "rows")
-    assert hits == [(True,)]
+    lay_anew(service.sql, "line_no")  # in disorder they are walked in the end, by the other
+    client, worker, pids = stopped_while_it_streams(service, path)
+    assert service.sql.value("SELECT pg_terminate_backend(%s, 10000)", pids[lost])
+    os.kill(worker, signal.SIGCONT)
     out, _ = client.communicate(timeout=60)
     assert client.returncode == 9, out
     service.ok("verify", path)
