@@ -19,7 +19,8 @@
 
 /* The stages follow one another in this file's order, read from its end: connected, snapshot,
  * checkpoints, a second connection, file open, swept, counted; and whenever that does not come out
- * equal, or cannot be done: walked. */
+ * equal, or cannot be done: walked. When the file is open nothing is opened or connected any more:
+ * then a worker confines itself. */
 struct proof {
     uv_loop_t *loop;
     const struct job *job;
@@ -29,7 +30,6 @@ struct proof {
     struct db_conn *stream; /* of the rows, in the same snapshot */
     char *snapshot;
     struct input *input;
-    bool open; /* the file is */
 
     struct checkpoint *chunks;
     size_t count;
@@ -89,8 +89,8 @@ static void walk(struct proof *proof)
     proof->stream = NULL;
     sweep_close(proof->sweep);
     proof->sweep = NULL;
-    proof->walk = walk_new(proof->loop, proof->job, proof->conn, proof->input, proof->open,
-                           proof->events, proof->arg);
+    proof->walk =
+        walk_new(proof->loop, proof->job, proof->conn, proof->input, proof->events, proof->arg);
 }
 
 /* ---- the sweep ---- */
@@ -143,6 +143,16 @@ static void on_open(uv_work_t *work)
     proof->work_rc = input_open(proof->input, &proof->work_error);
 }
 
+static void begin_comparing(struct proof *proof)
+{
+    proof->events->on_ready(proof->arg, proof->input->source.identity.size);
+    if (proof->stream)
+        proof->sweep = sweep_new(proof->loop, proof->job, proof->conn, proof->stream, proof->input,
+                                 proof->chunks, proof->count, &sweep_events, proof);
+    else
+        walk(proof);
+}
+
 static void on_open_done(uv_work_t *work, int status)
 {
     struct proof *proof = CONTAINER_OF(work, struct proof, work);
@@ -155,10 +165,7 @@ static void on_open_done(uv_work_t *work, int status)
         const struct ending failed = {.outcome = OUTCOME_FAILED, .error = proof->work_error};
         end(proof, &failed);
     } else if (!proof->ended) {
-        proof->open = true;
-        proof->events->on_ready(proof->arg, proof->input->source.identity.size);
-        proof->sweep = sweep_new(proof->loop, proof->job, proof->conn, proof->stream, proof->input,
-                                 proof->chunks, proof->count, &sweep_events, proof);
+        begin_comparing(proof);
     }
 }
 
@@ -170,10 +177,18 @@ static void open_file(struct proof *proof)
 
 /* ---- the second connection; what comes in its way is no reason to fail ---- */
 
+static void do_without(struct proof *proof)
+{
+    db_conn_close(proof->stream);
+    proof->stream = NULL;
+    if (!proof->works && !proof->ended)
+        open_file(proof);
+}
+
 static void on_joined(void *arg, const struct db_error *err)
 {
     if (err)
-        walk(arg);
+        do_without(arg);
     else
         open_file(arg);
 }
@@ -189,10 +204,10 @@ static void on_stream_lost(void *arg, const struct db_error *err)
 {
     struct proof *proof = arg;
 
-    if (proof->open || proof->works)
+    if (proof->sweep)
         end_by_database(proof, err);
     else
-        walk(proof);
+        do_without(proof);
 }
 
 static struct db_conn *connect_as(struct proof *proof, const struct db_events *events)
@@ -227,11 +242,14 @@ static bool adds_up(const struct checkpoint *before, const struct checkpoint *ch
            chunk->rejects_total == before->rejects_total + chunk->reject_count;
 }
 
-/* Whether what is in is a chain, and worth it. */
+/* Whether there may be two connections, and what is in is a chain, all of it known, and worth it.
+ */
 static bool may_sweep(const struct proof *proof)
 {
     struct checkpoint before = {.chunk_no = 0};
 
+    if (proof->job->lanes == 1 || proof->count >= MOST_CHUNKS)
+        return false;
     for (size_t i = 0; i < proof->count; before = proof->chunks[i++])
         if (!adds_up(&before, &proof->chunks[i]))
             return false;
@@ -254,10 +272,12 @@ static void on_page(void *arg, const struct checkpoint *checkpoints, size_t coun
         proof->chunks[proof->count++] = checkpoints[i];
     if (count > 0 && proof->count < MOST_CHUNKS)
         read_page(proof);
-    else if (count == 0 && may_sweep(proof))
+    else if (may_sweep(proof))
         proof_export(proof->conn, on_exported, proof);
+    else if (proof->count > 0)
+        open_file(proof);
     else
-        walk(proof);
+        walk(proof); /* that there is nothing, for which no file is needed */
 }
 
 static void read_page(struct proof *proof)
@@ -279,12 +299,9 @@ static void on_begun(void *arg, const struct db_error *err)
 
 static void on_conn_ready(void *arg)
 {
-    struct proof *proof = arg;
+    const struct proof *proof = arg;
 
-    if (proof->job->lanes > 1)
-        proof_begin(proof->conn, on_begun, proof);
-    else
-        walk(proof);
+    proof_begin(proof->conn, on_begun, arg);
 }
 
 static const struct db_events conn_events = {on_conn_ready, end_by_database};

@@ -17,7 +17,7 @@
 #define NONE INT64_C(-1) /* no record */
 
 /* The stages follow one another in this file's order, read from its end: summarised, snapshot,
- * checkpoints, file open, (a chunk, its parts: read, rejects, rows, compared), counted. */
+ * checkpoints, (a chunk, its parts: read, rejects, rows, compared), counted. */
 struct walk {
     uv_loop_t *loop;
     const struct job *job;
@@ -25,7 +25,6 @@ struct walk {
     void *arg;
     struct db_conn *conn;
     struct input *input;
-    bool open; /* the file is */
 
     struct checkpoint page[PAGE];
     size_t page_count, page_at;
@@ -39,7 +38,7 @@ struct walk {
     bool all_fetched;    /* of the chunk's rows */
     bool chunk_ends;
 
-    uv_work_t work; /* opening, reading: in the thread pool */
+    uv_work_t work; /* part_read, in the thread pool */
     bool works;
     int work_rc;
     struct error work_error;
@@ -141,40 +140,13 @@ static void count_all(struct walk *walk)
 {
     char detail[128];
 
-    if (walk->last.final && walk->open &&
-        walk->input->source.identity.size != walk->last.end_offset) {
+    if (walk->last.final && walk->input->source.identity.size != walk->last.end_offset) {
         snprintf(detail, sizeof detail, "The file has %lld bytes, %lld of them are uploaded.",
                  (long long)walk->input->source.identity.size, (long long)walk->last.end_offset);
         differ(walk, NONE, detail);
         return;
     }
     proof_count(walk->conn, walk->job->tracker, walk->last.last_line, on_counted, walk);
-}
-
-/* ---- the thread pool ---- */
-
-static void queue_work(struct walk *walk, uv_work_cb run, uv_after_work_cb done)
-{
-    walk->works = true;
-    uv_queue_work(walk->loop, &walk->work, run, done);
-}
-
-/* What was run has ended well; false: nobody is interested any more, or it has failed and the proof
- * may be gone. */
-static bool take_work(struct walk *walk)
-{
-    walk->works = false;
-    if (walk->closed) {
-        walk_free(walk);
-        return false;
-    }
-    if (walk->ended)
-        return false;
-    if (walk->work_rc < 0) {
-        fail(walk, &walk->work_error);
-        return false;
-    }
-    return true;
 }
 
 /* ---- a part ---- */
@@ -304,19 +276,24 @@ static void on_part_done(uv_work_t *work, int status)
     struct walk *walk = CONTAINER_OF(work, struct walk, work);
 
     (void)status; /* it is never cancelled */
-    if (!take_work(walk))
-        return;
+    walk->works = false;
     walk->chunk_ends = walk->work_rc == 0;
-    if (part_count(walk->part) == 0) {
-        end_part(walk);
+    if (walk->closed)
+        walk_free(walk);
+    else if (walk->ended)
         return;
-    }
-    read_rejects(walk);
+    else if (walk->work_rc < 0)
+        fail(walk, &walk->work_error);
+    else if (part_count(walk->part) == 0)
+        end_part(walk);
+    else
+        read_rejects(walk);
 }
 
 static void read_part(struct walk *walk)
 {
-    queue_work(walk, on_part, on_part_done);
+    walk->works = true;
+    uv_queue_work(walk->loop, &walk->work, on_part, on_part_done);
 }
 
 /* ---- the chunks ---- */
@@ -350,36 +327,12 @@ static void begin_chunk(struct walk *walk)
                walk);
 }
 
-/* ---- the file ---- */
-
-static void on_open(uv_work_t *work)
-{
-    struct walk *walk = CONTAINER_OF(work, struct walk, work);
-
-    walk->work_rc = input_open(walk->input, &walk->work_error);
-}
-
-static void on_open_done(uv_work_t *work, int status)
-{
-    struct walk *walk = CONTAINER_OF(work, struct walk, work);
-
-    (void)status; /* it is never cancelled */
-    if (!take_work(walk))
-        return;
-    walk->open = true;
-    walk->events->on_ready(walk->arg, walk->input->source.identity.size);
-    begin_chunk(walk);
-}
-
-/* The file is opened for the first chunk: where there is none, it is not needed. */
 static void next_chunk(struct walk *walk)
 {
     if (walk->page_at == walk->page_count)
         read_page(walk);
-    else if (walk->open)
-        begin_chunk(walk);
     else
-        queue_work(walk, on_open, on_open_done);
+        begin_chunk(walk);
 }
 
 /* ---- the checkpoints ---- */
@@ -440,7 +393,7 @@ static void on_left(void *arg, const struct db_error *err)
 }
 
 struct walk *walk_new(uv_loop_t *loop, const struct job *job, struct db_conn *conn,
-                      struct input *input, bool open, const struct proof_events *events, void *arg)
+                      struct input *input, const struct proof_events *events, void *arg)
 {
     struct walk *walk = NEW(struct walk);
 
@@ -448,7 +401,6 @@ struct walk *walk_new(uv_loop_t *loop, const struct job *job, struct db_conn *co
     walk->job = job;
     walk->conn = conn;
     walk->input = input_use(input);
-    walk->open = open;
     walk->events = events;
     walk->arg = arg;
     walk->part = part_new();

@@ -12,10 +12,10 @@
 
 struct walk; /* private */
 
-/* Starts, in a snapshot of its own. `open`: the file is; else it is opened when it is needed, with
- * on_ready. `job` and `conn` are borrowed and outlive it. */
+/* Starts, in a snapshot of its own. `input` is open, unless there is no chunk. `job` and `conn` are
+ * borrowed and outlive it. */
 struct walk *walk_new(uv_loop_t *loop, const struct job *job, struct db_conn *conn,
-                      struct input *input, bool open, const struct proof_events *events, void *arg);
+                      struct input *input, const struct proof_events *events, void *arg);
 
 /* Lets go of everything, after its connection was closed; no event follows. NULL is allowed. */
 void walk_close(struct walk *walk);
