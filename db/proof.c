@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "db/copy_format.h"
 #include "db/session.h"
 
 #include <endian.h>
@@ -61,11 +62,7 @@ void proof_join(struct db_conn *conn, const char *name, on_chunk_done answer, vo
 
 /* ---- rows as they lie ---- */
 
-/* COPY's binary format: "COPY" in PostgreSQL's documentation, "Binary Format". */
-static const char signature[11] = "PGCOPY\n\377\r\n";
-#define HEADER_BYTES ((size_t)(sizeof signature + 4 + 4)) /* flags, and no extension */
 #define COLUMNS 3
-#define TRAILER 0xffff /* in the place of the number of columns */
 
 struct stream_caller {
     on_proof_row row;
@@ -91,27 +88,27 @@ static const char *take(struct rest *rest, size_t size)
     return at;
 }
 
-static uint16_t take_16(struct rest *rest)
+static int16_t take_count(struct rest *rest)
 {
     uint16_t value;
 
     memcpy(&value, take(rest, sizeof value), sizeof value);
-    return be16toh(value);
+    return (int16_t)be16toh(value);
 }
 
-static uint32_t take_32(struct rest *rest)
+static int32_t take_length(struct rest *rest)
 {
     uint32_t value;
 
     memcpy(&value, take(rest, sizeof value), sizeof value);
-    return be32toh(value);
+    return (int32_t)be32toh(value);
 }
 
 static int64_t take_bigint(struct rest *rest)
 {
     uint64_t value;
 
-    if (take_32(rest) != sizeof value)
+    if (take_length(rest) != (int32_t)sizeof value)
         log_fatal("a row of a COPY has no line number");
     memcpy(&value, take(rest, sizeof value), sizeof value);
     return (int64_t)be64toh(value);
@@ -119,10 +116,10 @@ static int64_t take_bigint(struct rest *rest)
 
 static const char *take_text(struct rest *rest, size_t *bytes)
 {
-    uint32_t size = take_32(rest);
+    int32_t length = take_length(rest);
 
-    *bytes = size == UINT32_MAX ? 0 : size;
-    return size == UINT32_MAX ? NULL : take(rest, size);
+    *bytes = length == COPY_NULL ? 0 : (size_t)length;
+    return length == COPY_NULL ? NULL : take(rest, *bytes);
 }
 
 static bool on_message(void *arg, const char *data, size_t size)
@@ -131,14 +128,15 @@ static bool on_message(void *arg, const char *data, size_t size)
     struct rest rest = {data, size};
     struct proof_row row;
 
-    if (!caller->has_begun && memcmp(take(&rest, HEADER_BYTES), signature, sizeof signature) != 0)
+    if (!caller->has_begun &&
+        memcmp(take(&rest, COPY_HEADER_BYTES), COPY_HEADER, COPY_HEADER_BYTES) != 0)
         log_fatal("a COPY is not in the binary format");
     caller->has_begun = true;
-    uint16_t columns = take_16(&rest);
-    if (columns == TRAILER)
+    int16_t columns = take_count(&rest);
+    if (columns == COPY_TRAILER)
         return true;
     if (columns != COLUMNS)
-        log_fatal("a row of a COPY has %u columns", columns);
+        log_fatal("a row of a COPY has %d columns", columns);
     row.line = take_bigint(&rest);
     row.name = take_text(&rest, &row.name_bytes);
     row.email = take_text(&rest, &row.email_bytes);

@@ -2,16 +2,11 @@
 #include "worker/encode.h"
 
 #include "base/mem.h"
+#include "db/copy_format.h"
 
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The signature, no flags, no extension of the header. */
-static const char head[] = "PGCOPY\n\377\r\n\0"
-                           "\0\0\0\0"
-                           "\0\0\0\0";
-#define HEAD_BYTES (sizeof head - 1)
 
 #define ROW_FIELDS (2 + PROFILE_COLUMNS)
 #define REJECT_FIELDS 7
@@ -77,20 +72,20 @@ static char *put_bytes(char *to, const char *data, size_t size)
 
 static char *put_null(char *to)
 {
-    return put_length(to, -1);
+    return put_length(to, COPY_NULL);
 }
 
 void encode_head(struct encoded *out)
 {
-    char *to = reserve(out, HEAD_BYTES);
+    char *to = reserve(out, COPY_HEADER_BYTES);
 
-    memcpy(to, head, HEAD_BYTES);
-    end_at(out, to + HEAD_BYTES);
+    memcpy(to, COPY_HEADER, COPY_HEADER_BYTES);
+    end_at(out, to + COPY_HEADER_BYTES);
 }
 
 void encode_tail(struct encoded *out)
 {
-    end_at(out, put_count(reserve(out, COUNT_BYTES), -1));
+    end_at(out, put_count(reserve(out, COUNT_BYTES), COPY_TRAILER));
 }
 
 void encode_row(struct encoded *out, int64_t tracker, int64_t line,
