@@ -143,6 +143,8 @@ static const char *word_of(const struct item *item)
 {
     if (item->status != STATUS_NONE)
         return status_name(item->status);
+    if (item->before)
+        return "DUPLICATE";
     return item->step == ITEM_ENDED ? "REFUSED" : "NOT_BEGUN";
 }
 
@@ -227,6 +229,13 @@ static void take_row(struct item *item, const struct tracker *row)
     item->rejects = row->rejects;
 }
 
+/* No row of this path has what the file holds. */
+static void item_is_nowhere(struct item *item)
+{
+    item->status = STATUS_NONE;
+    item->rows = item->rejects = 0;
+}
+
 /* Unless the connections are closed before it answers: then batch_database_lost does. */
 static void ask_database(struct item *item, bool processed, on_tracker answer)
 {
@@ -243,7 +252,7 @@ static void ask_database(struct item *item, bool processed, on_tracker answer)
                           item);
 }
 
-/* The tracker that has the file's bytes. */
+/* The tracker that has the file's bytes; none of this path has when they are in from another. */
 static void on_tracker_before(void *arg, const struct tracker *row, const struct db_error *err)
 {
     struct item *item = arg;
@@ -253,9 +262,10 @@ static void on_tracker_before(void *arg, const struct tracker *row, const struct
         return;
     }
     item->in = item->before = true;
-    item->status = STATUS_PROCESSED;
     if (row)
         take_row(item, row);
+    else
+        item_is_nowhere(item);
     item_ended(item);
 }
 
@@ -273,10 +283,8 @@ static void item_unmoved(struct item *item, const struct error *err)
         item_again(item);
         return;
     }
-    if (item->status == STATUS_PROCESSED) {
-        item->status = STATUS_NONE;
-        item->rows = item->rejects = 0;
-    }
+    if (item->status == STATUS_PROCESSED)
+        item_is_nowhere(item);
     item_refused(item, err);
 }
 

@@ -62,6 +62,21 @@ def test_batch_with_a_file_that_is_refused(new_service):
     assert service.rows() == records_of(good)
 
 
+def test_batch_with_bytes_that_are_in_from_another_path(new_service):
+    service = configured(new_service)
+    service.set(upload={"duplicates": "content"})
+    service.people("a.csv", 100)
+    first = batch(service)
+    assert first.returncode == 0, first
+    service.people("b.csv", 100)
+    again = batch(service)
+    assert again.returncode == 0, again
+    assert [line.split()[:3] for line in again.stdout.splitlines()[:2]] == [
+        ["PROCESSED", "100", "0"], ["DUPLICATE", "0", "0"]]
+    assert "2 in (2 of them before)" in again.stdout
+    assert service.count() == 100
+
+
 def test_batch_pattern_that_matches_nothing(new_service):
     service = configured(new_service)
     service.set(batch__all={"files": [service.files / "*.csv", service.files / "none*"]})
