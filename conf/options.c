@@ -43,8 +43,9 @@ const struct option options[] = {
              "again later. What a crash or shutdown interrupted is never refused."},
     {SECTION_SUPERVISOR, "stop_timeout", OPTION_TIME, "30s", .min = 10, .max = 3600 * SECOND_MS,
      IN_CONF(stop_timeout_ms),
-     .help = "How long a worker may take to begin a rollback, for each step of it, and to end in a "
-             "shutdown, before it is killed and replaced."},
+     .help = "How long a worker may take to begin a rollback, for each step of it (twice as long "
+             "after one that was not done in time), and to end in a shutdown, before it is killed "
+             "and replaced."},
     {SECTION_SUPERVISOR, "resume", OPTION_FLAG, "yes", .words = {"no", "yes"}, IN_CONF(resume),
      .help = "What a crash or a shutdown interrupted goes on by itself; never what a user killed."},
     {SECTION_SUPERVISOR, "confine", OPTION_FLAG, "yes", .words = {"no", "yes"}, IN_CONF(confine),

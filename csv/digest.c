@@ -29,6 +29,11 @@ void digest_free(struct digest *digest)
     free(digest);
 }
 
+void digest_copy(struct digest *digest, const struct digest *other)
+{
+    XXH3_copyState(digest->state, other->state);
+}
+
 void digest_add(struct digest *digest, const void *data, size_t size)
 {
     XXH3_128bits_update(digest->state, data, size);

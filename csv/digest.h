@@ -14,6 +14,9 @@ struct digest;
 struct digest *digest_new(void);
 void digest_free(struct digest *digest);
 
+/* Makes it what the other one is. */
+void digest_copy(struct digest *digest, const struct digest *other);
+
 void digest_add(struct digest *digest, const void *data, size_t size);
 
 /* The hash of the bytes so far; it goes on after that. */

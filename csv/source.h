@@ -18,8 +18,8 @@ struct source {
 };
 
 /* Opens a regular file below one of the folders (openat2 beneath it, no symbolic link on the
- * way, non-blocking). Errors: ERR_FILE_NAME, _OUTSIDE, _MISSING, _ACCESS, _KIND, _EMPTY; each
- * with a hint. On error there is nothing to close. */
+ * way, non-blocking). Errors: ERR_FILE_NAME, _OUTSIDE, _MISSING, _ACCESS, _KIND, _EMPTY, _READ;
+ * each with a hint. On error there is nothing to close. */
 int source_open(struct source *source, const char *path, char *const *allow, size_t allow_count,
                 struct error *err) MUST_USE;
 

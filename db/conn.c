@@ -209,18 +209,27 @@ static char *quoted(const char *name)
     return out;
 }
 
+/* They may change before it connects. */
+static void copy_settings(struct db_conn *conn, const struct db_settings *settings)
+{
+    conn->conninfo = mem_dup(settings->conninfo);
+    conn->password = settings->password ? mem_dup(settings->password) : NULL;
+    conn->schema_name = mem_dup(settings->schema);
+    conn->application_name = mem_dup(settings->application_name);
+    conn->settings = (struct db_settings){conn->conninfo, conn->password, conn->schema_name,
+                                          conn->application_name};
+}
+
 struct db_conn *db_conn_new(uv_loop_t *loop, const struct db_settings *settings,
                             const struct db_events *events, void *arg)
 {
     struct db_conn *conn = NEW(struct db_conn);
 
     conn->loop = loop;
-    conn->settings = *settings;
+    copy_settings(conn, settings);
     conn->events = *events;
     conn->arg = arg;
     conn->schema = quoted(settings->schema);
-    conn->password = settings->password ? mem_dup(settings->password) : NULL;
-    conn->settings.password = conn->password; /* it may change before this connects */
     conn->end = &conn->first;
     uv_timer_init(loop, &conn->later);
     conn->later.data = conn;
@@ -234,7 +243,10 @@ static void on_closed(uv_handle_t *handle)
 
     free(conn->copying.data);
     free(conn->schema);
+    free(conn->conninfo);
     free(conn->password);
+    free(conn->schema_name);
+    free(conn->application_name);
     free(conn);
 }
 

@@ -22,11 +22,10 @@ struct db_events {
     void (*on_lost)(void *arg, const struct db_error *err);
 };
 
-/* What every connection of one program has in common. Texts are borrowed and must outlive the
- * connections. */
+/* What every connection of one program has in common. A connection keeps copies of the texts. */
 struct db_settings {
     const char *conninfo; /* as configured, or resolved; may be empty: libpq's environment counts */
-    const char *password; /* in place of the conninfo's; NULL: that, if any. Is copied */
+    const char *password; /* in place of the conninfo's; NULL: that, if any */
     const char *schema;
     const char *application_name;
 };
@@ -58,9 +57,5 @@ int db_conn_backend_pid(const struct db_conn *conn);
  * password in it (this one; NULL: that which it has connected with), for a worker. The caller
  * frees, and logs it never. NULL when not connected. */
 char *db_conn_conninfo(const struct db_conn *conn, const char *password);
-
-/* Does a server accept connections (PQping)? One that is absent, starting or shutting down does
- * not. Blocking: for the thread pool. */
-bool db_server_answers(const char *conninfo);
 
 #endif

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define CONNECT_TIMEOUT_S 10
-#define PING_TIMEOUT "5"
 
 /* No value of any keyword. */
 #define NO_VALUE "none of libpq's"
@@ -325,13 +324,4 @@ char *conninfo_print(PGconn *pg, const char *password)
         mem_none("a conninfo");
     PQconninfoFree(options);
     return text;
-}
-
-bool db_server_answers(const char *conninfo)
-{
-    /* what conninfo says of connect_timeout counts, for it comes later */
-    const char *const keywords[] = {"connect_timeout", "dbname", NULL};
-    const char *const values[] = {PING_TIMEOUT, conninfo, NULL};
-
-    return PQpingParams(keywords, values, 1) == PQPING_OK;
 }

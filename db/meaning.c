@@ -34,7 +34,8 @@ static const struct {
 /* Of these the service is the only writer. file_data is not among them: there the rows are
  * somebody's data, under whatever constraints the operator adds. */
 static const char *const own_tables[] = {
-    "file_tracker", "file_checkpoint", "file_reject", "file_event", "schema_version",
+    "file_tracker", "file_checkpoint", "file_reject",    "file_event",
+    "file_content", "pause",           "schema_version",
 };
 
 static bool is_own(const char *schema, const char *table, const char *own_schema)

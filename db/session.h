@@ -48,11 +48,11 @@ struct streaming {
 
 struct db_conn {
     uv_loop_t *loop;
-    struct db_settings settings;
+    struct db_settings settings; /* of the next four */
+    char *conninfo, *password, *schema_name, *application_name;
     struct db_events events;
     void *arg;
-    char *schema;   /* quoted */
-    char *password; /* the settings'; NULL: none */
+    char *schema; /* quoted */
     struct dial *dial;
     PGconn *pg;       /* NULL while connecting, and again when lost */
     uv_poll_t *poll;  /* on the socket of `pg`; NULL when that is closed */

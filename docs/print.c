@@ -33,8 +33,6 @@ static const char *type_name(enum ipc_type type)
         return "text";
     case IPC_INTEGER:
         return "integer";
-    case IPC_NUMBER:
-        return "number";
     case IPC_BOOLEAN:
         return "boolean";
     case IPC_LIST_OF:

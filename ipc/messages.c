@@ -184,8 +184,6 @@ static bool type_matches(const json_t *value, enum ipc_type type)
         return json_is_string(value);
     case IPC_INTEGER:
         return json_is_integer(value);
-    case IPC_NUMBER:
-        return json_is_number(value);
     case IPC_BOOLEAN:
         return json_is_boolean(value);
     case IPC_LIST_OF:
@@ -241,6 +239,13 @@ int ipc_check(const json_t *message, enum ipc_sender sender, enum ipc_kind *kind
         return check_fields(message, *kind, err);
     }
     return error_set(err, ERR_PROTOCOL, "no message is called \"%.64s\" here", name);
+}
+
+bool ipc_given(const json_t *message, const char *field)
+{
+    const json_t *value = json_object_get(message, field);
+
+    return value && !json_is_null(value);
 }
 
 const char *ipc_text(const json_t *message, const char *field)

@@ -53,7 +53,7 @@ enum ipc_kind {
         IPC_KIND_COUNT
 };
 
-enum ipc_type { IPC_TEXT, IPC_INTEGER, IPC_NUMBER, IPC_BOOLEAN, IPC_LIST_OF, IPC_OBJECT_OF };
+enum ipc_type { IPC_TEXT, IPC_INTEGER, IPC_BOOLEAN, IPC_LIST_OF, IPC_OBJECT_OF };
 
 /* One field of one kind. An optional field may also be null. */
 struct ipc_field {
@@ -81,7 +81,10 @@ json_t *ipc_new(enum ipc_kind kind);
 int ipc_check(const json_t *message, enum ipc_sender sender, enum ipc_kind *kind,
               struct error *err) MUST_USE;
 
-/* Fields of a checked message; the fallback when absent or null. Text is borrowed. */
+/* Whether a field of a checked message is there, and not null. */
+bool ipc_given(const json_t *message, const char *field);
+
+/* Fields of a checked message; the fallback when they are not given. Text is borrowed. */
 const char *ipc_text(const json_t *message, const char *field);
 int64_t ipc_int(const json_t *message, const char *field, int64_t fallback);
 bool ipc_bool(const json_t *message, const char *field);

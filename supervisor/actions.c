@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* What the state machine's actions do: moves of the row (rows.h), workers (crew.h), timers. */
+#include "base/advice.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "supervisor/crew.h"
@@ -269,7 +270,7 @@ static void act_roll_back(struct upload *upload, const char *reason, struct requ
 
     if (upload->shutdown)
         return;
-    upload_timer_start(upload, upload->supervisor->conf.stop_timeout_ms, EV_TIMEOUT);
+    upload_await_step(upload);
     if (upload->worker) {
         upload->rolling = true;
         upload->rate = 0;
@@ -284,7 +285,12 @@ static void act_abandon(struct upload *upload, const char *reason, struct reques
     struct error late;
 
     crew_drop(upload);
-    error_set(&late, ERR_TIMEOUT, "the worker did not answer within stop_timeout");
+    error_set(&late, ERR_TIMEOUT, "a step of the rollback was not done in time");
+    error_hint(
+        &late,
+        "It is tried again, for %lld s. A longer stop_timeout in section [supervisor] spares "
+        "tries in vain.",
+        (long long)(upload_grant_step(upload) + 999) / 1000);
     upload_set_trouble(upload, &late);
     act_back_off(upload, reason, by);
 }
@@ -321,7 +327,7 @@ void upload_give_up(struct upload *upload)
                      upload->trouble->hint[0] ? ". " : "", upload->trouble->hint);
         error_sqlstate(&err, upload->trouble->sqlstate);
     }
-    char *command = refusal_upload_command(NULL, upload->profile, upload->path);
+    char *command = advice_upload(NULL, upload->profile, upload->path);
     error_hint(&err, "Mend the cause, then go on from the recovery point with%s%s",
                command ? ": " : " the command upload.", command ? command : "");
     free(command);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "supervisor/answers.h"
 
+#include "base/advice.h"
 #include "base/mem.h"
 #include "ipc/messages.h"
 #include "supervisor/crew.h"
@@ -73,7 +74,7 @@ static json_t *next_step(const struct supervisor *supervisor, const struct track
     case STATUS_STOPPED:
     case STATUS_KILLED:
     case STATUS_FAILED:
-        command = refusal_upload_command(option_of(supervisor, row), row->profile, row->path);
+        command = advice_upload(option_of(supervisor, row), row->profile, row->path);
         break;
     case STATUS_NONE:
     case STATUS_PROCESSED:

@@ -102,7 +102,7 @@ static void on_report(void *arg, bool rolling, const struct worker_report *repor
     upload->row.rejects = report->rejects;
     upload->changed = true;
     if (rolling && (upload->state == ST_ROLLING_BACK || upload->state == ST_CLEARING))
-        upload_timer_start(upload, upload->supervisor->conf.stop_timeout_ms, EV_TIMEOUT);
+        upload_await_step(upload);
     if (!rolling) {
         update_rate(upload);
         tell(upload);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "supervisor/forget.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "supervisor/answers.h"
@@ -18,8 +19,12 @@ struct forget {
     struct db_conn *conn;
     struct tracker row; /* as it was when it was asked for */
     bool rows;          /* go, too */
+    int64_t uid;        /* who asked */
     struct forget *next;
 };
+
+/* One at a time: each has a connection of its own, which uploads may be in need of. */
+static void begin_first(struct supervisor *supervisor);
 
 static void forget_free(struct forget *forget)
 {
@@ -68,7 +73,17 @@ static void end(struct forget *forget, const struct error *err)
         request_refuse(request, err);
     else if (request)
         request_done(request, answer_of(forget));
+    struct supervisor *supervisor = forget->supervisor;
     forget_free(forget);
+    begin_first(supervisor);
+}
+
+/* Its history goes with it. */
+static void log_forgotten(const struct forget *forget)
+{
+    log_line(LOG_LEVEL_NOTICE, forget->row.id, "forgotten rows=%lld %s uid=%lld path=%s",
+             (long long)forget->row.rows, forget->rows ? "deleted" : "left", (long long)forget->uid,
+             forget->row.path);
 }
 
 static void on_forgotten(void *arg, bool gone, const struct db_error *err)
@@ -79,6 +94,7 @@ static void on_forgotten(void *arg, bool gone, const struct db_error *err)
     if (err) {
         end(forget, &err->error);
     } else if (gone) {
+        log_forgotten(forget);
         end(forget, NULL);
     } else {
         refusal_moved_on(&forget->row, &moved);
@@ -102,6 +118,14 @@ static void on_lost(void *arg, const struct db_error *err)
 
 static const struct db_events conn_events = {on_ready, on_lost};
 
+static void begin_first(struct supervisor *supervisor)
+{
+    struct forget *first = supervisor->forgets;
+
+    if (first && !first->conn)
+        first->conn = database_connect(supervisor->database, &conn_events, first);
+}
+
 void forget_begin(struct request *request, const struct tracker *row)
 {
     struct supervisor *supervisor = request->supervisor;
@@ -117,8 +141,11 @@ void forget_begin(struct request *request, const struct tracker *row)
     forget->request = request;
     forget->rows = request->rows;
     tracker_copy(&forget->row, row);
-    forget->next = supervisor->forgets;
-    supervisor->forgets = forget;
+    forget->uid = request->uid;
+    struct forget **last = &supervisor->forgets;
+    while (*last)
+        last = &(*last)->next;
+    *last = forget;
     request->looking = true;
-    forget->conn = database_connect(supervisor->database, &conn_events, forget);
+    begin_first(supervisor);
 }

@@ -10,8 +10,8 @@
 struct forget; /* private */
 struct supervisor;
 
-/* Carries it out for the row that the request named, and answers with the upload as it was. Refuses
- * what has not ended. */
+/* Carries it out for the row that the request named, when those before it have ended, and answers
+ * with the upload as it was. Refuses what has not ended. */
 void forget_begin(struct request *request, const struct tracker *row);
 
 /* Closes the connections of all that are under way; what was sent may still happen. */

@@ -73,12 +73,24 @@ static void resume(const struct recovery *recovery, const struct tracker *row)
     }
 }
 
+/* Nobody looks at a row again that could not be read: when that may pass, the connections are made
+ * anew, and all is read again. */
+static bool may_pass(const struct db_error *err)
+{
+    return err->meaning == DB_CANCELLED || err->meaning == DB_CONFLICT ||
+           err->meaning == DB_EXHAUSTED;
+}
+
 static void on_row(void *arg, const struct tracker *row, const struct db_error *err)
 {
     struct recovery *recovery = arg;
 
     if (err && err->meaning == DB_LOST)
         return; /* recovery_database_lost begins it again */
+    if (err && may_pass(err)) {
+        recovery->done(recovery->arg, err);
+        return;
+    }
     recovery->resumed++;
     if (err)
         log_error(0, &err->error, "an interrupted upload cannot be read");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "supervisor/refusals.h"
 
+#include "base/advice.h"
 #include "base/mem.h"
 #include "base/profile.h"
-#include "base/shell.h"
 #include "base/text.h"
 #include "supervisor/database.h"
 #include "supervisor/supervisor.h"
@@ -13,8 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define COMMAND_MAX_BYTES 400 /* of a hint's 511, the rest is prose */
 
 /* A path as far as a message has room for it, cut at a whole character. */
 struct shown {
@@ -53,28 +51,11 @@ static struct counts counts_of(const struct upload *upload)
 
 /* ---- hints ---- */
 
-char *refusal_upload_command(const char *option, const char *profile, const char *path)
-{
-    char *word = shell_word(path);
-    char *name = shell_word(profile);
-    bool built_in = strcmp(profile, PROFILE_BUILT_IN) == 0;
-    char *command =
-        mem_format("uploadctl upload %s%s%s%s%s%s", option ? option : "", option ? " " : "",
-                   built_in ? "" : "--profile ", built_in ? "" : name, built_in ? "" : " ", word);
-
-    free(word);
-    free(name);
-    if (strlen(command) <= COMMAND_MAX_BYTES)
-        return command;
-    free(command);
-    return NULL;
-}
-
 /* What the upload command does, and the command, if it is short enough to be told whole. */
 static int hint_upload(struct error *err, const char *what, const char *option,
                        const struct upload *upload)
 {
-    char *command = refusal_upload_command(option, upload->profile, upload->path);
+    char *command = advice_upload(option, upload->profile, upload->path);
 
     if (command)
         error_hint(err, "%s with: %s", what, command);

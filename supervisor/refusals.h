@@ -44,8 +44,4 @@ int refusal_busy(size_t limit, struct error *err);
 /* This uid may not send a request of this kind: who may is said by an option of [access]. */
 int refusal_denied(int64_t uid, const char *kind, const char *option, struct error *err);
 
-/* "uploadctl upload [OPTION] [--profile NAME] FILE", as a shell reads it; OPTION may be NULL. NULL
- * when it is too long for a hint. The caller frees. */
-char *refusal_upload_command(const char *option, const char *profile, const char *path);
-
 #endif

@@ -52,7 +52,6 @@ struct request {
     int64_t tracker;     /* 0: not yet looked up */
     int64_t after, left; /* behind this one, so many more */
 
-    enum event command;
     bool applied; /* the state machine has taken it */
     bool durable; /* what it did is durable */
     bool waiter;  /* its command is answered; it waits for the end */

@@ -194,9 +194,9 @@ static void apply(struct upload *upload, struct request *request)
         request_refuse(request, &err);
         return;
     }
-    request->command = command_of(upload, request);
+    enum event command = command_of(upload, request);
     request->applied = true;
-    struct transition t = upload_event(upload, request->command, request);
+    struct transition t = upload_event(upload, command, request);
     if (t.verdict != FSM_EDGE) {
         refusal_of(request, &t, &err);
         request_refuse(request, &err);

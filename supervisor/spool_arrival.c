@@ -78,6 +78,7 @@ static json_t *receipt_of(const struct arrival *arrival, const struct tracker *r
 static void move_out(struct arrival *arrival, const struct tracker *row, const struct error *err)
 {
     const struct arrival_spool *spool = arrival->spool;
+    const struct supervisor *supervisor = spool->supervisor;
     bool done = row && row->status == STATUS_PROCESSED;
     const struct spool_parcel parcel = {
         .folder = spool->conf->path,
@@ -93,9 +94,9 @@ static void move_out(struct arrival *arrival, const struct tracker *row, const s
         log_error(row ? row->id : 0, err, "not uploaded from spool %s path=%s", spool->conf->name,
                   arrival->path);
     arrival->step = ARRIVAL_MOVES;
-    arrival->out =
-        spool_out_new(spool->supervisor->loop, database_reads(spool->supervisor->database), &parcel,
-                      on_out, arrival);
+    arrival->out = spool_out_new(supervisor->loop,
+                                 supervisor->open ? database_reads(supervisor->database) : NULL,
+                                 &parcel, on_out, arrival);
 }
 
 /* Errors that another try of the same file would meet again; ERR_ALREADY_UPLOADED is none: on_row

@@ -30,8 +30,8 @@ struct spool_parcel {
  * another file by now, ERR_DATABASE_AWAY when the rejects could not be read. */
 typedef void (*on_spool_out)(void *arg, const char *to_path, const struct error *err);
 
-/* `conn` may be closed before the end: then spool_out_database_lost is to be called. All else is
- * copied. */
+/* `conn` is NULL while the database is away, and may be closed before the end: then
+ * spool_out_database_lost is to be called. All else is copied. */
 struct spool_out *spool_out_new(uv_loop_t *loop, struct db_conn *conn,
                                 const struct spool_parcel *parcel, on_spool_out done, void *arg);
 

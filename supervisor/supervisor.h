@@ -35,7 +35,7 @@ struct supervisor {
     struct control *control;
     struct shutdown *shutdown;
     struct systemd *systemd;
-    struct forget *forgets;   /* under way */
+    struct forget *forgets;   /* the first is under way, the others wait for it */
     struct proving *provings; /* under way */
     struct batch *batch;      /* NULL: it is the service, which has: */
     struct spools *spools;

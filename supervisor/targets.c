@@ -232,7 +232,7 @@ int target_look(struct request *request, const json_t *message, struct error *er
     const struct profile *profile = conf_profile(conf, name ? name : PROFILE_BUILT_IN);
 
     request->priority = ipc_int(message, "priority", PRIORITY_USUAL);
-    request->reorders = json_object_get(message, "priority") != NULL;
+    request->reorders = ipc_given(message, "priority");
     if (request->priority < PRIORITY_LEAST || request->priority > PRIORITY_MOST)
         return error_set(err, ERR_USAGE, "a priority is " PRIORITY_RANGE);
     if (!profile)
@@ -240,8 +240,8 @@ int target_look(struct request *request, const json_t *message, struct error *er
     request->profile = mem_dup(profile->name);
     request->profile_text = profile_text(profile);
     request->restart = ipc_bool(message, "restart");
-    request->again = json_object_get(message, "again") ? ipc_bool(message, "again")
-                                                       : conf->duplicates == DUPLICATES_ALLOW;
+    request->again = ipc_given(message, "again") ? ipc_bool(message, "again")
+                                                 : conf->duplicates == DUPLICATES_ALLOW;
 
     /* copies: the thread outlives a reload of the configuration */
     struct look *look = NEW(struct look);

@@ -6,7 +6,7 @@
 #include "supervisor/requests.h"
 
 /* For an upload: looks at the file in the thread pool, then goes on as target_find does. Errors:
- * ERR_NO_PROFILE. */
+ * ERR_USAGE, ERR_NO_PROFILE. */
 int target_look(struct request *request, const json_t *message, struct error *err) MUST_USE;
 
 /* Finds the upload and attaches the request to it; or refuses it; or holds it while the database is

@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* For a step of a rollback, whatever it takes. */
+#define STEP_LONGEST_MS INT64_C(86400000)
+
 static void log_edge(const struct upload *upload, enum event event, const struct transition *t)
 {
     enum status before = state_status(upload->state);
@@ -185,6 +188,23 @@ void upload_timer_start(struct upload *upload, int64_t timeout_ms, enum event ev
     uv_timer_init(upload->supervisor->loop, &timer->handle);
     uv_timer_start(&timer->handle, on_timer, (uint64_t)timeout_ms, 0);
     upload->timer = &timer->handle;
+}
+
+static int64_t step_ms(const struct upload *upload)
+{
+    return upload->step_ms > 0 ? upload->step_ms : upload->supervisor->conf.stop_timeout_ms;
+}
+
+void upload_await_step(struct upload *upload)
+{
+    upload_timer_start(upload, step_ms(upload), EV_TIMEOUT);
+}
+
+int64_t upload_grant_step(struct upload *upload)
+{
+    if (step_ms(upload) < STEP_LONGEST_MS)
+        upload->step_ms = 2 * step_ms(upload);
+    return step_ms(upload);
 }
 
 void upload_timer_stop(struct upload *upload)

@@ -44,7 +44,8 @@ struct upload {
     int64_t start_line; /* the recovery point at the last start, -1: none yet */
     int tries;          /* starts in a row without progress */
     bool uncounted;     /* the last try found no server, or no process could be made */
-    uv_timer_t *timer;  /* back-off, stop_timeout */
+    uv_timer_t *timer;  /* back-off, stop_timeout, a step of a rollback */
+    int64_t step_ms;    /* for that: twice as long after each that was too long; 0: stop_timeout */
 
     double rate; /* bytes a second, smoothed; 0: unknown */
     int64_t rate_offset;
@@ -86,6 +87,12 @@ void upload_set_row(struct upload *upload, const struct tracker *row);
 
 /* There is no tracker any more, or another is to be made. */
 void upload_forget_row(struct upload *upload);
+
+/* A step of the rollback begins: EV_TIMEOUT comes unless upload_timer_stop or another step does.
+ * One that was not done in time may just take so long: the next has twice as much, which is
+ * returned, in ms. */
+void upload_await_step(struct upload *upload);
+int64_t upload_grant_step(struct upload *upload);
 
 /* Remembers why it waits or ended (a copy); NULL: nothing. */
 void upload_set_trouble(struct upload *upload, const struct error *trouble);

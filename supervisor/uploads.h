@@ -63,7 +63,7 @@ void uploads_database_open(struct uploads *uploads);
 void uploads_database_lost(struct uploads *uploads);
 
 /* The supervisor ends: every upload is brought to rest, those added later too. `but_queued`: those
- * in the queue are left as they are, for now: many are better interrupted together (ending.c). */
+ * in the queue are left as they are, for now: many are better interrupted together (shutdown.c). */
 void uploads_shutdown(struct uploads *uploads, bool but_queued);
 
 /* What has not come to rest is left to the next life: no worker or timer of it keeps the loop. */

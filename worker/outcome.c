@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "worker/outcome.h"
 
+#include "base/advice.h"
 #include "base/mem.h"
-#include "base/shell.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,14 +31,9 @@ struct db_error outcome_own(const struct error *err)
 
 char *outcome_command(const struct job *job, const char *option)
 {
-    bool built_in = strcmp(job->profile.name, PROFILE_BUILT_IN) == 0;
-    char *profile = shell_word(job->profile.name);
-    char *path = shell_word(job->path);
-    char *command = mem_format("uploadctl upload %s%s%s%s%s%s", built_in ? "" : "--profile ",
-                               built_in ? "" : profile, built_in ? "" : " ", option ? option : "",
-                               option ? " " : "", path);
+    char *command = advice_upload(option, job->profile.name, job->path);
 
-    free(profile);
-    free(path);
-    return command;
+    return command
+               ? command
+               : mem_format("uploadctl upload %s%sFILE", option ? option : "", option ? " " : "");
 }

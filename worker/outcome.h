@@ -13,8 +13,8 @@ struct ending outcome_of(const struct db_error *err);
 /* An error of the worker's own as a db_error: meaning DB_DONE. */
 struct db_error outcome_own(const struct error *err);
 
-/* "uploadctl upload [--profile NAME] [OPTION] FILE" for the job's file, as a shell takes it. OPTION
- * may be NULL. The caller frees. */
+/* As advice_upload for the job's file; with the word FILE in its place when it is too long. The
+ * caller frees. */
 char *outcome_command(const struct job *job, const char *option);
 
 #endif

@@ -17,7 +17,7 @@ struct pass {
     const struct input *input;
     struct chunk chunk;
     enum pass_kind kind;
-    bool part;                /* of a chunk: its hash is another one's */
+    struct digest *digest;    /* of a part, and what lies before it; NULL: it is a whole chunk */
     struct refusals refusals; /* none for rows */
     size_t refused;           /* so many of them are behind */
     int64_t most_rejects;
@@ -57,11 +57,14 @@ struct pass *pass_rows(const struct input *input, const struct chunk *chunk, int
     return pass_new(input, chunk, PASS_ROWS, most_rejects);
 }
 
-struct pass *pass_part(const struct input *input, const struct chunk *part, int64_t most_rejects)
+struct pass *pass_part(const struct input *input, const struct chunk *part, int64_t most_rejects,
+                       const struct digest *before)
 {
     struct pass *pass = pass_new(input, part, PASS_ROWS, most_rejects);
 
-    pass->part = true;
+    pass->digest = digest_new();
+    digest_copy(pass->digest, before);
+    scanner_feed(pass->scanner, pass->digest);
     return pass;
 }
 
@@ -79,10 +82,16 @@ void pass_free(struct pass *pass)
     if (!pass)
         return;
     scanner_free(pass->scanner);
+    digest_free(pass->digest);
     fields_free(pass->fields);
     encoded_fini(&pass->out);
     refusals_fini(&pass->refusals);
     free(pass);
+}
+
+const struct digest *pass_digest(const struct pass *pass)
+{
+    return pass->digest;
 }
 
 const struct pass_counts *pass_counts(const struct pass *pass)
@@ -136,11 +145,11 @@ int pass_refuse_rejects(const struct input *input, const struct pass_counts *cou
     return -(int)err->code;
 }
 
-static int refuse_unstable(const struct pass *pass, struct error *err)
+int pass_refuse_unstable(const struct input *input, const struct chunk *chunk, struct error *err)
 {
-    error_set(err, ERR_FILE_UNSTABLE, "\"%s\" changed while it was read", pass->input->source.path);
+    error_set(err, ERR_FILE_UNSTABLE, "\"%s\" changed while it was read", input->source.path);
     error_detail(err, "The bytes from offset %lld to %lld, read again, were others.",
-                 (long long)pass->chunk.start_offset, (long long)pass->chunk.end_offset);
+                 (long long)chunk->start_offset, (long long)chunk->end_offset);
     return error_hint(err, "Upload it again when what writes to it has finished.");
 }
 
@@ -186,7 +195,7 @@ static int take(struct pass *pass, const struct record *record, struct error *er
         return 1;
     }
     if (pass->line == pass->chunk.last_line)
-        return refuse_unstable(pass, err);
+        return pass_refuse_unstable(pass->input, &pass->chunk, err);
     be_behind(pass, record);
     if (!fields_take(pass->fields, record, &pass->input->layout, values,
                      pass->counts.reject_reason))
@@ -210,10 +219,18 @@ static int finish(struct pass *pass, struct error *err)
     scanner_hash(pass->scanner, hash);
     if (pass->line != pass->chunk.last_line ||
         scanner_offset(pass->scanner) != pass->chunk.end_offset ||
-        (!pass->part && memcmp(hash, pass->chunk.hash, sizeof hash) != 0))
-        return refuse_unstable(pass, err);
+        (!pass->digest && memcmp(hash, pass->chunk.hash, sizeof hash) != 0))
+        return pass_refuse_unstable(pass->input, &pass->chunk, err);
     encode_tail(&pass->out);
     return 0;
+}
+
+/* Not full; behind the last record only the end is still to come. */
+static bool takes_more(const struct pass *pass, int64_t start)
+{
+    return pass->line == pass->chunk.last_line ||
+           (pass->out.size < SLICE_BYTES &&
+            scanner_offset(pass->scanner) - start < SLICE_READ_BYTES);
 }
 
 int pass_next(struct pass *pass, const char **data, size_t *size, struct error *err)
@@ -229,8 +246,7 @@ int pass_next(struct pass *pass, const char **data, size_t *size, struct error *
     do {
         if ((rc = scanner_next(pass->scanner, &record, err)) > 0)
             rc = take(pass, &record, err);
-    } while (rc > 0 && pass->out.size < SLICE_BYTES &&
-             scanner_offset(pass->scanner) - start < SLICE_READ_BYTES);
+    } while (rc > 0 && takes_more(pass, start));
     if (rc == 0)
         rc = finish(pass, err);
     *data = pass->out.data;

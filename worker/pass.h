@@ -7,6 +7,7 @@
 #define WORKER_PASS_H
 
 #include "base/error.h"
+#include "csv/digest.h"
 #include "csv/splitter.h"
 #include "worker/encode.h"
 #include "worker/input.h"
@@ -30,8 +31,12 @@ struct pass_counts {
 struct pass *pass_rows(const struct input *input, const struct chunk *chunk, int64_t most_rejects);
 
 /* The rows of a part of a chunk: some of its records, from a record's beginning (or the chunk's) to
- * a record's end (or the chunk's). Its hash is not looked at. */
-struct pass *pass_part(const struct input *input, const struct chunk *part, int64_t most_rejects);
+ * a record's end (or the chunk's). Its hash is not looked at: `before` is of what lies before it in
+ * the chunk, pass_digest of that and the part, once the pass has come to its end; which it has when
+ * it has given its last record. */
+struct pass *pass_part(const struct input *input, const struct chunk *part, int64_t most_rejects,
+                       const struct digest *before);
+const struct digest *pass_digest(const struct pass *pass);
 
 /* The rejects of a chunk: its bad records, and those that the server refused, which the pass takes
  * over. */
@@ -53,6 +58,9 @@ const struct chunk *pass_chunk(const struct pass *pass);
  * the middle, or, if it did not get so far, where it stands. The first part gets a new end; false:
  * there is nothing to cut, for it is one record, or nothing was given yet. */
 bool pass_cut(const struct pass *pass, struct chunk *first, struct chunk *second);
+
+/* ERR_FILE_UNSTABLE for a chunk that is not, or whose parts are not, what the splitter saw. */
+int pass_refuse_unstable(const struct input *input, const struct chunk *chunk, struct error *err);
 
 /* ERR_REJECT_LIMIT for a chunk with these counts. */
 int pass_refuse_rejects(const struct input *input, const struct pass_counts *counts,

@@ -238,9 +238,9 @@ static void take_rollback(struct session *session, const json_t *message)
     const struct ending finished = {.outcome = OUTCOME_FINISHED};
 
     PAUSE("worker.told_rollback");
+    uv_timer_stop(&session->timer);
     let_go(session);
     if (session->confined) {
-        uv_timer_stop(&session->timer);
         send_end(session, &finished);
         return;
     }

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct sift {
     uv_loop_t *loop;
@@ -15,8 +16,10 @@ struct sift {
     struct input *input;
     on_sifted answer;
     void *arg;
+    struct chunk chunk;
     int64_t most_rejects;
-    struct chunk *parts; /* still to be tried: the next is the last of them */
+    struct digest *digest; /* of all parts that are done */
+    struct chunk *parts;   /* still to be tried: the next is the last of them */
     size_t count, room;
     struct transfer *transfer; /* of the part in hand; NULL between two */
     struct pass_counts counts;
@@ -76,17 +79,38 @@ static int refuse(struct sift *s, const struct chunk *part, const struct db_erro
 
 static void on_part_done(void *arg, const struct db_error *err);
 
+/* Together they were what the splitter saw. */
+static void end_well(struct sift *s)
+{
+    unsigned char hash[DIGEST_BYTES];
+    struct db_error failed;
+    struct error err;
+
+    digest_read(s->digest, hash);
+    if (memcmp(hash, s->chunk.hash, sizeof hash) == 0) {
+        end(s, NULL);
+        return;
+    }
+    pass_refuse_unstable(s->input, &s->chunk, &err);
+    failed = outcome_own(&err);
+    end(s, &failed);
+}
+
 static void try_next(void *arg, const struct db_error *err)
 {
     struct sift *s = arg;
 
-    if (err || s->count == 0) {
+    if (err) {
         end(s, err);
+        return;
+    }
+    if (s->count == 0) {
+        end_well(s);
         return;
     }
     PAUSE("sift.before_part");
     struct chunk part = s->parts[--s->count];
-    struct pass *pass = pass_part(s->input, &part, s->most_rejects - s->counts.rejects);
+    struct pass *pass = pass_part(s->input, &part, s->most_rejects - s->counts.rejects, s->digest);
     s->transfer = transfer_new(s->loop, s->conn, s->input, pass, on_part_done, s);
 }
 
@@ -108,6 +132,7 @@ static bool take_refused(struct sift *s, const struct db_error *why, struct db_e
     }
     if (part->first_line < part->last_line || pass_counts(pass)->rows == 0)
         return false;
+    digest_copy(s->digest, pass_digest(pass));
     if (refuse(s, part, why, &err) == 0)
         return true;
     *failed = outcome_own(&err);
@@ -117,13 +142,16 @@ static bool take_refused(struct sift *s, const struct db_error *why, struct db_e
 static void on_part_done(void *arg, const struct db_error *err)
 {
     struct sift *s = arg;
+    const struct pass *pass = transfer_pass(s->transfer);
     struct db_error failed;
     bool goes_on = true;
 
-    if (err)
+    if (err) {
         goes_on = take_refused(s, err, &failed);
-    else
-        add_counts(s, pass_counts(transfer_pass(s->transfer)));
+    } else {
+        digest_copy(s->digest, pass_digest(pass));
+        add_counts(s, pass_counts(pass));
+    }
     transfer_close(s->transfer);
     s->transfer = NULL;
     if (!goes_on)
@@ -144,7 +172,9 @@ struct sift *sift_new(uv_loop_t *loop, struct db_conn *conn, struct input *input
     s->input = input;
     s->answer = answer;
     s->arg = arg;
+    s->chunk = *chunk;
     s->most_rejects = most_rejects;
+    s->digest = digest_new();
     push(s, chunk);
     push_nothing(s, chunk);
     savepoint_set(conn, try_next, s);
@@ -170,6 +200,7 @@ void sift_close(struct sift *s)
         return;
     transfer_close(s->transfer);
     refusals_fini(&s->refusals);
+    digest_free(s->digest);
     free(s->parts);
     free(s);
 }

@@ -110,9 +110,18 @@ def lives(service):
 # ---- scenarios: each goes as far as it goes, with a file of its own ----
 
 
+def give(service, *words):
+    """A command; uploadctl would wait for a supervisor that has died to come back."""
+    client = service.ctl_start(*words)
+    wait_until(lambda: client.poll() is not None or service.process.poll() is not None,
+               "an answer, or a death")
+    client.kill()
+    client.communicate()
+
+
 def upload(world, path):
     world.arm()
-    world.service.ctl("upload", "--wait", path)
+    give(world.service, "upload", "--wait", path)
 
 
 @contextlib.contextmanager
@@ -121,7 +130,7 @@ def held(world, path):
     service = world.service
     with service.cluster.connect(service.database) as blocker:
         blocker.run("SELECT pg_advisory_lock(4711)")
-        service.ctl("upload", path)
+        give(service, "upload", path)
         wait_until(lambda: service.sql.value(CHUNKS, str(path)) == 2
                    or service.process.poll() is not None, "two chunks, or a death")
         yield
@@ -130,14 +139,14 @@ def held(world, path):
 def stop(world, path):
     world.arm()
     with held(world, path):
-        world.service.ctl("stop", path)
+        give(world.service, "stop", path)
 
 
 def resume(world, path):
     with held(world, path):
-        world.service.ctl("kill", path)
+        give(world.service, "kill", path)
     world.arm()
-    world.service.ctl("upload", "--wait", path)
+    give(world.service, "upload", "--wait", path)
 
 
 def one_round(world, dice, tally):

@@ -99,6 +99,51 @@ def test_rollback_worker_that_hangs_is_replaced(new_service):
     assert check_exact(service, tracker) == "STOPPED"
 
 
+# A rollback's step takes so long, and counts itself, also when it does not come to its end.
+SLOW_STEP = """
+    CREATE SEQUENCE steps;
+    CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            PERFORM nextval('public.steps'), pg_sleep({});
+            RETURN NULL;
+        END $$;
+    CREATE TRIGGER slow BEFORE DELETE ON uploader.file_data FOR EACH STATEMENT EXECUTE FUNCTION slow()"""
+
+
+def test_rollback_whose_step_takes_longer_than_stop_timeout(new_service):
+    service = new_service(upload={"chunk_bytes": "4K"}, supervisor={"stop_timeout": "500ms"}).start()
+    service.sql.run(SLOW_STEP.format(2.5))
+    path, tracker = service.in_the_middle()
+    assert service.ok("stop", path, "--json").json["status"] == "STOPPED"
+    assert check_exact(service, tracker) == "STOPPED"
+    assert "a step of the rollback was not done in time" in service.log_text()
+    assert "tried again, for 2 s" in service.log_text()
+
+
+def test_worker_that_was_fenced_first_is_given_its_time_to_roll_back(new_service):
+    """Its gate tells it before its supervisor does."""
+    service = new_service(upload={"chunk_bytes": "4K"}, supervisor={"confine": "no"}).start()
+    service.sql.run(SLOW_STEP.format(3))
+    path, tracker = service.in_the_middle()
+    epoch = service.sql.value("SELECT epoch FROM uploader.file_tracker WHERE id = %s", tracker)
+    with service.cluster.connect(service.database) as blocker:
+        blocker.connection.autocommit = False
+        blocker.run("SELECT FROM uploader.file_tracker WHERE id = %s FOR UPDATE", tracker)
+        service.ctl_start("stop", "--no-wait", path)
+        wait_until(lambda: service.sql.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            " AND application_name LIKE 'uploader/%%/0/%%'") > 0, "the fence to wait")
+        os.kill(service.process.pid, signal.SIGSTOP)
+        blocker.connection.rollback()
+    wait_until(lambda: service.sql.value(
+        "SELECT epoch FROM uploader.file_tracker WHERE id = %s", tracker) > epoch, "the fence")
+    time.sleep(0.1)
+    os.kill(service.process.pid, signal.SIGCONT)
+    service.wait_status(path, "STOPPED")
+    assert check_exact(service, tracker) == "STOPPED"
+    assert service.sql.value("SELECT last_value FROM public.steps") == 1
+
+
 def test_killed_stays_killed_over_a_restart(service):
     path, tracker = service.in_the_middle()
     rows = service.ok("kill", path, "--json").json["rows"]

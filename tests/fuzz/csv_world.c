@@ -105,11 +105,13 @@ static void compare_rows(const struct world *w, const struct encoded *all, int64
     DEMAND(counts->rows == rows && counts->rows + counts->rejects == last - first + 1);
 }
 
-/* The rows of a chunk, or of a part that is so many cuts away from one; then of its own parts. */
-static void check_rows(const struct world *w, const struct chunk *chunk, int cuts)
+/* The rows of a chunk, or of a part that is so many cuts away from one; then of its own parts. The
+ * last of them are what they were cut from: their bytes are added to `digest`. */
+static void check_rows(const struct world *w, const struct chunk *chunk, int cuts,
+                       struct digest *digest)
 {
-    struct pass *pass =
-        cuts > 0 ? pass_part(w->input, chunk, INT64_MAX) : pass_rows(w->input, chunk, INT64_MAX);
+    struct pass *pass = cuts > 0 ? pass_part(w->input, chunk, INT64_MAX, digest)
+                                 : pass_rows(w->input, chunk, INT64_MAX);
     struct encoded all = {0};
     struct chunk first;
     struct chunk second;
@@ -117,15 +119,23 @@ static void check_rows(const struct world *w, const struct chunk *chunk, int cut
     run_pass(pass, &all);
     compare_rows(w, &all, chunk->first_line, chunk->last_line, pass_counts(pass));
     bool cut = pass_cut(pass, &first, &second);
+    bool last = !cut || cuts == CUTS_MAX || w->choices.refused == 0;
+    if (last && cuts > 0)
+        digest_copy(digest, pass_digest(pass));
     encoded_fini(&all);
     pass_free(pass);
     DEMAND(cut == (chunk->last_line > chunk->first_line));
-    if (!cut || cuts == CUTS_MAX || w->choices.refused == 0)
+    if (last)
         return;
     DEMAND(first.first_line == chunk->first_line && second.last_line == chunk->last_line);
     DEMAND(first.last_line + 1 == second.first_line && first.last_line >= first.first_line);
-    check_rows(w, &first, cuts + 1);
-    check_rows(w, &second, cuts + 1);
+    check_rows(w, &first, cuts + 1, digest);
+    check_rows(w, &second, cuts + 1, digest);
+    if (cuts > 0)
+        return;
+    unsigned char hash[DIGEST_BYTES];
+    digest_read(digest, hash);
+    DEMAND(memcmp(hash, chunk->hash, sizeof hash) == 0);
 }
 
 /* The rejects: the records that are bad, and the good ones that the server has refused. */
@@ -171,5 +181,8 @@ void world_demand_rejects(const struct world *w, const struct chunk *chunk)
 
 void world_demand_rows(const struct world *w, const struct chunk *chunk)
 {
-    check_rows(w, chunk, 0);
+    struct digest *digest = digest_new();
+
+    check_rows(w, chunk, 0, digest);
+    digest_free(digest);
 }

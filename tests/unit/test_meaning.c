@@ -6,8 +6,10 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -87,10 +89,40 @@ static void test_meanings(void **state)
     }
 }
 
+/* Each table that is made, but the one for somebody's rows, is the service's own. */
+static void test_own_tables(void **state)
+{
+    static const char *const migrations[] = {
+#define SQL_STATEMENT(name, mode, text)
+#define SQL_MIGRATION(number, text) text,
+#include "sql.inc"
+#undef SQL_STATEMENT
+#undef SQL_MIGRATION
+    };
+    static const char create[] = "CREATE TABLE @schema@.";
+    size_t made = 0;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(migrations); i++) {
+        const char *at = migrations[i];
+        for (; (at = strstr(at, create)); made++) {
+            char table[64];
+            at += sizeof create - 1;
+            size_t bytes = strcspn(at, " (");
+            assert_in_range(bytes, 1, sizeof table - 1);
+            *(char *)mempcpy(table, at, bytes) = '\0';
+            bool rows = strcmp(table, "file_data") == 0;
+            assert_int_equal(db_meaning_of("23505", "up", table, "up"), rows ? DB_DATA : DB_FENCED);
+        }
+    }
+    assert_true(made >= 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_meanings),
+        cmocka_unit_test(test_own_tables),
     };
 
     return cmocka_run_group_tests_name("meaning", tests, NULL, NULL);

@@ -218,10 +218,11 @@ static void test_slices(void **state)
 }
 
 /* Reads a part to its end, and cuts it as long as there is something to cut: the rows of all parts
- * of one record, in `lines`, in order. */
-static void cut_down(const struct world *w, const struct chunk *part, int64_t *lines, int *count)
+ * of one record, in `lines`, in order; and what they are together, in `digest`. */
+static void cut_down(const struct world *w, const struct chunk *part, struct digest *digest,
+                     int64_t *lines, int *count)
 {
-    struct pass *pass = pass_part(w->input, part, 10);
+    struct pass *pass = pass_part(w->input, part, 10, digest);
     struct chunk first, second;
     struct error err;
     const char *data;
@@ -237,12 +238,13 @@ static void cut_down(const struct world *w, const struct chunk *part, int64_t *l
         assert_int_equal(second.first_line, first.last_line + 1);
         assert_int_equal(second.last_line, part->last_line);
         assert_int_equal(first.end_offset, second.start_offset);
-        cut_down(w, &first, lines, count);
-        cut_down(w, &second, lines, count);
+        cut_down(w, &first, digest, lines, count);
+        cut_down(w, &second, digest, lines, count);
     } else {
         assert_int_equal(part->first_line, part->last_line);
         assert_int_equal(pass_counts(pass)->rows + pass_counts(pass)->rejects, 1);
         lines[(*count)++] = part->first_line;
+        digest_copy(digest, pass_digest(pass));
     }
     pass_free(pass);
 }
@@ -254,6 +256,8 @@ static void test_parts(void **state)
     struct world w;
     struct chunk chunk;
     struct error err;
+    struct digest *digest = digest_new();
+    unsigned char hash[DIGEST_BYTES];
     int64_t lines[16] = {0};
     int count = 0;
 
@@ -261,10 +265,13 @@ static void test_parts(void **state)
     open_world(&w, "name,email\n\n1,a\n2,b\n\n\n3\n\"4\n4\",d\n5,e\n\n6,f\n7,g\n\n", 1000);
     assert_int_equal(splitter_next(w.splitter, &chunk, &err), 1);
     assert_int_equal(chunk.last_line, 7);
-    cut_down(&w, &chunk, lines, &count);
+    cut_down(&w, &chunk, digest, lines, &count);
+    digest_read(digest, hash);
+    assert_memory_equal(hash, chunk.hash, sizeof hash);
     assert_int_equal(count, 7);
     for (int i = 0; i < count; i++)
         assert_int_equal(lines[i], i + 1);
+    digest_free(digest);
     close_world(&w);
 }
 
@@ -285,7 +292,9 @@ static void test_cut_of_a_pass_that_did_not_get_far(void **state)
         to = stpcpy(to, "n,e\n");
     open_world(&w, text, 1 << 20);
     assert_int_equal(splitter_next(w.splitter, &chunk, &err), 1);
-    struct pass *pass = pass_part(w.input, &chunk, 0);
+    struct digest *nothing = digest_new();
+    struct pass *pass = pass_part(w.input, &chunk, 0, nothing);
+    digest_free(nothing);
     assert_int_equal(pass_next(pass, &data, &size, &err), 1);
     assert_true(pass_cut(pass, &first, &second));
     assert_int_equal(first.last_line, pass_counts(pass)->rows);
@@ -358,7 +367,7 @@ static void test_command(void **state)
     free(command);
     job.profile.name = other;
     command = outcome_command(&job, "--again");
-    assert_string_equal(command, "uploadctl upload --profile 'my shop' --again "
+    assert_string_equal(command, "uploadctl upload --again --profile 'my shop' "
                                  "'/data/it'\\''s.csv'");
     free(command);
 }
