@@ -184,7 +184,9 @@ static void on_look(uv_timer_t *timer)
         return;
     }
     if (!spool->watch)
-        spool->watch = spool_watch_new(timer->loop, spool->conf.path, on_news, spool);
+        spool->watch = spool_watch_new(timer->loop, on_news, spool);
+    if (spool->watch)
+        spool_watch_renew(spool->watch, spool->conf.path);
     spool->looks = true;
     spool->look_number++;
     uv_queue_work(timer->loop, &spool->work, look, on_looked);

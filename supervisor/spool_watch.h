@@ -18,9 +18,12 @@ enum spool_news {
 /* `name` is borrowed, and NULL when there is none. */
 typedef void (*on_spool_news)(void *arg, enum spool_news news, const char *name);
 
-/* Watches the folder; NULL when that cannot be done now: errno says why. */
-struct spool_watch *spool_watch_new(uv_loop_t *loop, const char *folder, on_spool_news tell,
-                                    void *arg);
+/* Watches nothing yet; NULL when that cannot be done now. */
+struct spool_watch *spool_watch_new(uv_loop_t *loop, on_spool_news tell, void *arg);
+
+/* Watches what the path leads to now: the folder may have come since, or be another. What cannot be
+ * watched tells nothing. */
+void spool_watch_renew(struct spool_watch *watch, const char *folder);
 
 /* NULL is allowed. */
 void spool_watch_close(struct spool_watch *watch);

@@ -193,6 +193,27 @@ def test_a_folder_that_comes_later(new_spool):
     moved(service, "people.csv")
 
 
+def test_a_folder_that_is_replaced(new_spool):
+    """What is told of the old one says nothing of the new one, and that one is watched, too."""
+    service = new_spool(spool={"settle": "1h"})
+    arrive(service, "first.csv", count=10)
+    moved(service, "first.csv")
+    old, new = service.folder / "old", service.folder / "new"
+    new.mkdir()
+    os.rename(service.spool, old)
+    os.rename(new, service.spool)
+    half = service.people("half.csv", 10).read_bytes()
+    writer = open(service.spool / "half.csv", "wb")
+    writer.write(half[:-20])
+    writer.flush()
+    os.rename(service.people("half.csv", 10), old / "half.csv")
+    time.sleep(1)
+    arrive(service, "second.csv", count=10)
+    moved(service, "second.csv")
+    assert uploads(service) == 2
+    writer.close()
+
+
 @pytest.mark.parametrize("point", ["spool.before_receipt", "spool.before_move", "spool.moved",
                                    "worker.before_end", "lane.committed", "supervisor.moved/finish"])
 def test_killed_at(new_spool, point):
