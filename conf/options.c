@@ -2,6 +2,7 @@
 /* The table of options, and look-ups in it. */
 #include "conf/options.h"
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "conf/conf.h"
 
@@ -79,7 +80,7 @@ const struct option options[] = {
      IN_CONF(reject_limit),
      .help = "Rejected records of one file; one more fails the upload: the chunk that "
              "crosses the limit is not committed, and its rejects are not kept."},
-    {SECTION_UPLOAD, "max_record", OPTION_SIZE, "1M", .min = 16, .max = 256 * MIB,
+    {SECTION_UPLOAD, "max_record", OPTION_SIZE, "1M", .min = 16, .max = RECORD_MAX_BYTES,
      IN_CONF(max_record),
      .help = "Longest record. A longer one is rejected; one whose quote stays "
              "open for as long fails the upload."},

@@ -5,6 +5,7 @@
 #define IPC_MESSAGES_H
 
 #include "base/error.h"
+#include "base/limits.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -16,6 +17,8 @@ enum ipc_sender { FROM_CLIENT, FROM_SUPERVISOR, TO_WORKER, FROM_WORKER };
 /* The longest frame each side accepts, its newline included. */
 #define IPC_REQUEST_MAX_BYTES ((size_t)64 * 1024)
 #define IPC_MESSAGE_MAX_BYTES ((size_t)64 * 1024 * 1024)
+_Static_assert(RECORD_MAX_BYTES / 3 * 4 + 1024 * 1024 < IPC_MESSAGE_MAX_BYTES,
+               "a reject of the longest record fits");
 
 /* X(NAME, kind, sender, what it is for). A request carries "ref", a number of the client's
  * choice that every reply to it repeats. */

@@ -127,7 +127,8 @@ static void dispatch_all(struct ipc_stream *stream)
     if (!alive)
         return;
     stream->in_size -= start;
-    memmove(stream->in, stream->in + start, stream->in_size);
+    if (start > 0)
+        memmove(stream->in, stream->in + start, stream->in_size);
     stream->scanned = stream->reading ? stream->in_size : 0;
     if (stream->scanned >= stream->max_bytes)
         too_long(stream);

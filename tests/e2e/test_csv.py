@@ -208,3 +208,13 @@ def test_random_files(shared):
         answer = service.ctl("upload", "--wait", path, "--json")
         assert answer.code in (0, 3), (seed, number, answer)
         assert check_exact(service, answer.json["id"], with_file=True) == "PROCESSED", seed
+
+
+def test_the_longest_record_is_told_when_it_is_rejected(new_service):
+    """Its raw bytes are one message, in base64."""
+    service = new_service(upload={"max_record": "32M"}).start()
+    record = b"x" * (32 * 1024 * 1024 - 4) + b",e,f"
+    path = service.file("long.csv", b"name,email\n" + record + b"\ny,f@x\n")
+    service.ok("upload", "--wait", path, code=3)
+    told = service.ok("rejects", "--csv", path).out.splitlines()
+    assert len(told) == 2 and told[1].startswith("1,") and len(told[1]) > len(record)

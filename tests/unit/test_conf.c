@@ -302,7 +302,7 @@ static const struct {
     {"upload", "reject_limit", "0", "0"},
     {"upload", "reject_limit", "1000000000000", "1000000000000"},
     {"upload", "max_record", "16", "16"},
-    {"upload", "max_record", "256M", "268435456"},
+    {"upload", "max_record", "32M", "33554432"},
     {"upload", "duplicates", "path", "0"},
     {"upload", "duplicates", "content", "1"},
     {"upload", "duplicates", "allow", "2"},
@@ -389,7 +389,7 @@ static const struct {
 #define NOT_WORKERS "; write a number from 1 to 256"
 #define NOT_TIME "; write a time from 10ms to 1h: a number with ms, s, m or h"
 #define NOT_CHUNK "; write a size from 4K to 1G: a number, alone or with K, M or G"
-#define NOT_RECORD "; write a size from 16 to 256M: a number, alone or with K, M or G"
+#define NOT_RECORD "; write a size from 16 to 32M: a number, alone or with K, M or G"
 #define NOT_RETRY "; write a number from 0 to 1000"
 #define NOT_LANES "; write a number from 1 to 16"
 #define NOT_REJECTS "; write a number from 0 to 1000000000000"
