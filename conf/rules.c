@@ -14,8 +14,8 @@ const char *const option_rules[] = {
     "The configuration is an INI file, in UTF-8, of at most " FILE_MIB " MiB. The files `*.conf` "
     "of the folder `conf.d` beside it are read after it, in the order of their names' bytes.",
     "`[section]` and `key = value` begin in the first column. `#` or `;` at the beginning of a "
-    "line makes it a comment; further on in a line they do not: a blank and a `;` in a value are "
-    "refused.",
+    "line makes it a comment; further on in a line they do not: a blank and a `;` in a value, or a "
+    "`#` between blanks, are refused.",
     "An indented line goes on with the value above it: it is one more item of a list, or the "
     "rest of a long value. The first item may stand on the key's line or below it.",
     "A line is at most " LINE_BYTES " bytes long, the name of a section or key at most " NAME_BYTES

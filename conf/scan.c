@@ -55,11 +55,18 @@ static void keep(char *to, struct scan_piece from)
     to[size] = '\0';
 }
 
-/* A blank and a semicolon, which for inih begin a comment; NULL when there is none. */
+/* A number sign between blanks: for inih a part of the value, for people a comment. */
+static bool is_number_sign(struct scan_piece piece, size_t at)
+{
+    return piece.data[at] == '#' && at + 1 < piece.size && is_blank(piece.data[at + 1]);
+}
+
+/* A blank and a semicolon, which for inih begin a comment, or what looks as much like one; NULL
+ * when there is none. */
 static const char *find_comment(struct scan_piece piece)
 {
     for (size_t i = 1; i < piece.size; i++)
-        if (piece.data[i] == ';' && is_blank(piece.data[i - 1]))
+        if (is_blank(piece.data[i - 1]) && (piece.data[i] == ';' || is_number_sign(piece, i)))
             return piece.data + i;
     return NULL;
 }
@@ -158,9 +165,12 @@ static void scan_section(struct walk *walk, struct scan_piece line, struct scan_
     }
 }
 
-static int refuse_comment(struct error *err)
+/* `comment` is where it begins. */
+static int refuse_comment(const char *comment, struct error *err)
 {
-    error_set(err, ERR_CONFIG, "a blank and a semicolon, which would end the value");
+    error_set(err, ERR_CONFIG,
+              *comment == ';' ? "a blank and a semicolon, which would end the value"
+                              : "a number sign between blanks, as if a comment began");
     return error_hint(err, "write a comment on a line of its own, and a value without them");
 }
 
@@ -234,8 +244,9 @@ static void scan_key(struct walk *walk, struct scan_piece line, struct scan_line
     }
     out->value = trim(sign + 1, (size_t)(line.data + line.size - sign) - 1);
     close_up(&out->value, sign);
-    if (find_comment(line)) {
-        refuse_comment(&err);
+    const char *comment = find_comment(line);
+    if (comment) {
+        refuse_comment(comment, &err);
         refuse(walk, walk->key, &err);
         return;
     }
@@ -254,7 +265,8 @@ static int check_more(const struct walk *walk, struct scan_piece value, struct e
         return error_hint(err, "begin a section in the first column, and a value that begins with "
                                "[ on the line of its key");
     }
-    return find_comment(value) ? refuse_comment(err) : 0;
+    const char *comment = find_comment(value);
+    return comment ? refuse_comment(comment, err) : 0;
 }
 
 static void scan_more(struct walk *walk, struct scan_piece line, struct scan_line *out)

@@ -64,8 +64,10 @@ static size_t count_open(const struct asks *asks)
 static void send_stage(struct asks *asks, enum ask_stage stage)
 {
     size_t open = count_open(asks);
+    /* the supervisor verifies few at a time, and refuses more */
+    size_t most = asks->command == IPC_VERIFY ? 1 : ASKS_OPEN_MAX;
 
-    for (size_t i = 0; i < asks->count && open < ASKS_OPEN_MAX; i++) {
+    for (size_t i = 0; i < asks->count && open < most; i++) {
         struct ask *ask = &asks->list[i];
         if (ask->stage != stage)
             continue;

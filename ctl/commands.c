@@ -131,8 +131,10 @@ const struct command commands[COMMAND_COUNT] = {
                     .more =
                         "Reads the file and the table side by side, rows and rejects, as far as "
                         "the upload came; then counts by the whole table. Changes nothing, and "
-                        "may run while others upload. Ends with 0 when they are equal, else "
-                        "with 1 and the first records that differ.",
+                        "may run while others upload. Ends with 0 when they are equal and the "
+                        "upload is PROCESSED; with 1 and the first records that differ when "
+                        "they are not; when they are equal as far as an upload came that is not "
+                        "PROCESSED, as wait ends of it.",
                     .examples = {{"uploadctl verify orders.csv", "is all of it there, and once?"}}},
     [CMD_FORGET] = {.name = "forget",
                     .also = " rm remove ",

@@ -39,7 +39,11 @@ static enum exit_code waited_code(const json_t *upload)
 
 enum exit_code ending_code(enum ipc_kind command, bool waited, const json_t *upload)
 {
-    if (!waited || (command == IPC_STOP && status_of(upload) == STATUS_STOPPED))
+    enum status status = status_of(upload);
+
+    if (command == IPC_VERIFY) /* who removes the file when this is 0 wants all of it to be in */
+        return status == STATUS_PROCESSED ? EXIT_DONE : waited_code(upload);
+    if (!waited || (command == IPC_STOP && status == STATUS_STOPPED))
         return EXIT_DONE;
     return waited_code(upload);
 }
@@ -154,8 +158,10 @@ char *ending_line(enum ipc_kind command, const struct named *named, const json_t
         return mem_format("forgotten: upload %lld; %s", (long long)ipc_int(upload, "id", 0),
                           note ? note : "");
     if (command == IPC_VERIFY)
-        return mem_format("verified: upload %lld is %s; %s", (long long)ipc_int(upload, "id", 0),
-                          status_name(status), note ? note : "");
+        return mem_format("verified%s: upload %lld is %s; %s",
+                          status == STATUS_PROCESSED ? "" : " as far as it came",
+                          (long long)ipc_int(upload, "id", 0), status_name(status),
+                          note ? note : "");
     switch (status) {
     case STATUS_PROCESSED:
         what = what_is_in(named, upload);

@@ -175,7 +175,9 @@ enum exit_code run_version(const struct arguments *arguments)
         if (theirs)
             printf("uploaderd %s, at %s\n", theirs, arguments->socket);
         else
-            printf("uploaderd is not there: %s\n", greeting.error.message);
+            printf("uploaderd %s: %s\n",
+                   greeting.error.code == ERR_DENIED ? "does not say" : "is not there",
+                   greeting.error.message);
     }
     json_decref(greeting.pong);
     return EXIT_DONE;

@@ -67,10 +67,21 @@ static void print_upload(const struct asks *asks, const struct ask *ask)
     free(line);
 }
 
+/* Of several, the one that it is about, unless it says so itself. */
+static void print_failure(const struct asks *asks, const struct ask *ask)
+{
+    struct error err = ask->error;
+
+    if (asks->count > 1 && !strstr(err.message, ask->named.given))
+        error_detail(&err, "%s%sThis is about: %s", ask->error.detail,
+                     ask->error.detail[0] ? " " : "", ask->named.given);
+    output_error(&err, asks->arguments->json);
+}
+
 static enum exit_code print_one(const struct asks *asks, const struct ask *ask)
 {
     if (ask->error.code != ERR_NONE) {
-        output_error(&ask->error, asks->arguments->json);
+        print_failure(asks, ask);
         return error_code_exit(ask->error.code);
     }
     if (asks->arguments->json)
@@ -118,8 +129,6 @@ void ask_leave(const struct asks *asks, struct ask *ask, enum error_code code)
         message_of(&err, code, "the command is given and goes on, but is not acknowledged yet");
         error_hint(&err, "See what became of it with: uploadctl status %s", word);
     }
-    if (asks->count > 1)
-        error_detail(&err, "This is about: %s", ask->named.given);
     free(word);
     ask_fail(ask, &err);
 }

@@ -52,7 +52,10 @@ static enum error_code code_of(enum db_meaning meaning)
 
 static const char *const hints[] = {
     [DB_LOST] =
-        "The server's log says why. Uploads go on by themselves as soon as it takes sessions.",
+        "Where it is not the server itself: see database, role and host in [database] conninfo, "
+        "the "
+        "password, and the server's pg_hba.conf and log. Uploads go on by themselves as soon as it "
+        "takes sessions.",
     [DB_CONFLICT] = "Uploads try again by themselves. Who is in the way: SELECT pid, "
                     "pg_blocking_pids(pid), query FROM pg_stat_activity",
     [DB_EXHAUSTED] = "Make room on the server, on its disk or in its memory. Uploads try again by "

@@ -79,7 +79,11 @@ enum right access_right(const struct conf *conf, const struct peer *peer)
 int access_check(const struct conf *conf, const struct peer *peer, enum ipc_kind kind,
                  struct error *err)
 {
-    if (access_right(conf, peer) >= needs[kind])
+    enum right right = access_right(conf, peer);
+
+    if (right >= needs[kind])
         return 0;
+    if (right == RIGHT_NONE) /* uploadctl asks for a ping first, whatever it was told to do */
+        return refusal_stranger(peer->uid, err);
     return refusal_denied(peer->uid, ipc_kind_name(kind), right_name(needs[kind]), err);
 }

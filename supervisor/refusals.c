@@ -321,6 +321,12 @@ int refusal_busy(size_t limit, struct error *err)
     return error_hint(err, "Try again when some of them have ended.");
 }
 
+static int hint_access(struct error *err)
+{
+    return error_hint(err, "Who runs the service can add it there, or to one of these groups (by "
+                           "default uploader). Who is added to a group has to log in again.");
+}
+
 int refusal_denied(int64_t uid, const char *kind, const char *option, struct error *err)
 {
     error_set(err, ERR_DENIED, "uid %" PRId64 " may not %s", uid, kind);
@@ -328,8 +334,16 @@ int refusal_denied(int64_t uid, const char *kind, const char *option, struct err
                  "It is not among those that \"%s\" of section [access] names, itself or by a "
                  "group that it had when it connected.",
                  option);
-    return error_hint(err, "Who runs the service can add it there, or to one of these groups (by "
-                           "default uploader), and it then has to log in again.");
+    return hint_access(err);
+}
+
+int refusal_stranger(int64_t uid, struct error *err)
+{
+    error_set(err, ERR_DENIED, "uid %" PRId64 " may not use this service", uid);
+    error_detail(err, "Section [access] does not name it, itself or by a group that it had when it "
+                      "connected: under \"read\" for status and list, \"operate\" for upload, stop "
+                      "and kill, \"admin\" for forget.");
+    return hint_access(err);
 }
 
 int refusal_queue_full(int64_t limit, struct error *err)

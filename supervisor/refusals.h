@@ -41,6 +41,9 @@ int refusal_queue_full(int64_t limit, struct error *err);
 /* There are `limit` clients already. */
 int refusal_busy(size_t limit, struct error *err);
 
+/* This uid may do nothing here. */
+int refusal_stranger(int64_t uid, struct error *err);
+
 /* This uid may not send a request of this kind: who may is said by an option of [access]. */
 int refusal_denied(int64_t uid, const char *kind, const char *option, struct error *err);
 

@@ -37,6 +37,7 @@ struct walk {
     size_t asked;        /* for so many at once */
     bool all_fetched;    /* of the chunk's rows */
     bool chunk_ends;
+    struct differences differences; /* found in the chunk, whose hash is not known yet */
 
     uv_work_t work; /* part_read, in the thread pool */
     bool works;
@@ -136,14 +137,23 @@ static void on_counted(void *arg, const struct proof_count *count, const struct 
     }
 }
 
+/* What was uploaded of it is there. */
+static void differ_by_growth(struct walk *walk)
+{
+    struct error err;
+
+    error_set(&err, ERR_DIFFERS, "\"%s\" has grown since it was uploaded", walk->job->path);
+    error_detail(&err,
+                 "It has %lld bytes, %lld of them are uploaded, and their rows are all there.",
+                 (long long)walk->input->source.identity.size, (long long)walk->last.end_offset);
+    error_hint(&err, "Put what is new, with a header, into a file of its own, and upload that.");
+    fail(walk, &err);
+}
+
 static void count_all(struct walk *walk)
 {
-    char detail[128];
-
     if (walk->last.final && walk->input->source.identity.size != walk->last.end_offset) {
-        snprintf(detail, sizeof detail, "The file has %lld bytes, %lld of them are uploaded.",
-                 (long long)walk->input->source.identity.size, (long long)walk->last.end_offset);
-        differ(walk, NONE, detail);
+        differ_by_growth(walk);
         return;
     }
     proof_count(walk->conn, walk->job->tracker, walk->last.last_line, on_counted, walk);
@@ -193,15 +203,23 @@ static void end_part(struct walk *walk)
     next_chunk(walk);
 }
 
+/* It may be the file that has changed: that is known at the chunk's end. */
+static void end_different(struct walk *walk)
+{
+    if (walk->chunk_ends)
+        differ(walk, walk->differences.first, walk->differences.text);
+    else
+        read_part(walk);
+}
+
 /* The rows of the part are there, and perhaps some of the next. */
 static void compare(struct walk *walk)
 {
-    struct differences differences = {.count = 0};
     size_t there = found_until(walk->found, part_last(walk->part));
 
-    part_compare(walk->part, found_rows(walk->found, there), there, &differences);
-    if (differences.count > 0) {
-        differ(walk, differences.first, differences.text);
+    part_compare(walk->part, found_rows(walk->found, there), there, &walk->differences);
+    if (walk->differences.count > 0) {
+        end_different(walk);
         return;
     }
     found_drop(walk->found, there);
@@ -284,6 +302,8 @@ static void on_part_done(uv_work_t *work, int status)
         return;
     else if (walk->work_rc < 0)
         fail(walk, &walk->work_error);
+    else if (walk->differences.count > 0)
+        end_different(walk);
     else if (part_count(walk->part) == 0)
         end_part(walk);
     else

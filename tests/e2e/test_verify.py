@@ -115,6 +115,24 @@ def test_changed_file(processed, change, code, says):
     assert error["code"] == code and says in (error["detail"] or ""), error
 
 
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_a_file_that_was_changed_is_not_the_tables_fault(new_service, lanes):
+    """Also when the records differ long before the end of the chunk, whose hash it is known by."""
+    service = new_service(upload={"lanes": lanes}).start()
+    path = service.people(count=150_000)
+    service.ok("upload", "--wait", path)
+    path.write_bytes(path.read_bytes().replace(b"Person 300,", b"Person 3OO,"))
+    error = service.ok("verify", path, "--json", code=1).json["error"]
+    assert error["code"] == "file_changed" and "forget" not in error["hint"], error
+
+
+def test_more_files_than_are_verified_at_a_time(new_service):
+    service = new_service(supervisor={"max_workers": 1}).start()
+    paths = [service.people(f"{i}.csv", 10) for i in range(5)]
+    service.ok("upload", "--wait", *paths)
+    service.ok("verify", *paths)
+
+
 def test_rows_that_the_table_refused(service):
     service.sql.run("ALTER TABLE uploader.file_data ADD CHECK (name <> 'Person 500')")
     path = service.people(count=1000, bad={3})
@@ -130,7 +148,8 @@ def test_what_is_not_whole(service, how):
     if how == "stop":
         path.unlink()
     rows = service.status(tracker)["rows"]
-    answer = service.ok("verify", tracker)
+    answer = service.ok("verify", tracker, code=5)  # it is not all there
+    assert "verified as far as it came" in answer.out
     assert f"{rows:,} rows and 0 rejects" in answer.out
     with_stranger = ("INSERT INTO uploader.file_data (file_tracker_id, line_no, name, email)"
                      " VALUES (%s, 59999, 'n', 'e')")

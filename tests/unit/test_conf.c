@@ -438,7 +438,11 @@ static const struct {
     {"supervisor", "max_workers", "257", "\"257\" is too large" NOT_WORKERS},
     {"supervisor", "max_workers", "99999999999999999999",
      "\"99999999999999999999\" is too large" NOT_WORKERS},
-    {"supervisor", "max_workers", "4 # four", "\"4 # four\" is not a whole number" NOT_WORKERS},
+    {"supervisor", "max_workers", "4 # four",
+     "a number sign between blanks, as if a comment began; write a comment on a line of its own, "
+     "and "
+     "a value without them"},
+    {"supervisor", "max_workers", "4 #4", "\"4 #4\" is not a whole number" NOT_WORKERS},
     {"supervisor", "max_workers", "0x4", "\"0x4\" is not a whole number" NOT_WORKERS},
     {"supervisor", "max_workers", "+4", "\"+4\" is not a whole number" NOT_WORKERS},
     {"supervisor", "max_workers", "4.0", "\"4.0\" is not a whole number" NOT_WORKERS},
