@@ -61,6 +61,25 @@ def test_a_stop_that_is_not_carried_out_yet_is_refused(new_service):
     service.ok("forget", path)
 
 
+def test_one_at_a_time(service):
+    """Each has a connection, and there are only so many."""
+    paths = [service.people(f"{i}.csv", 10) for i in range(8)]
+    service.ok("upload", "--wait", *paths)
+    with service.cluster.connect(service.database) as blocker:
+        blocker.connection.autocommit = False
+        blocker.run("LOCK TABLE uploader.file_data IN SHARE MODE")
+        before = service.sql.value("SELECT count(*) FROM pg_stat_activity")
+        client = service.ctl_start("forget", "--rows", *paths)
+        wait_until(lambda: service.sql.run(
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"), "the first to wait")
+        assert service.sql.value("SELECT count(*) FROM pg_stat_activity") <= before + 1
+        blocker.connection.rollback()
+    out, _ = client.communicate(timeout=60)
+    assert client.returncode == 0 and out.count("forgotten: ") == 8, out
+    assert service.log_text().count("forgotten rows=10 deleted uid=") == 8
+    assert service.count() == 0
+
+
 def test_of_nothing(service):
     service.ok("forget", "none.csv", code=4)
     service.ok("forget", "4711", code=4)
@@ -82,7 +101,7 @@ def test_a_client_that_goes_away_does_not_undo_it(service):
     path = ended(service, "PROCESSED")
     with service.cluster.connect(service.database) as blocker:
         blocker.connection.autocommit = False
-        blocker.run("SELECT FROM uploader.file_tracker FOR UPDATE")
+        blocker.run("LOCK TABLE uploader.file_data IN SHARE MODE")
         client = service.ctl_start("forget", path)
         wait_until(lambda: service.sql.value("SELECT count(*) FROM pg_stat_activity WHERE"
                                              " wait_event_type = 'Lock'"), "the forget to wait")
@@ -97,7 +116,7 @@ def test_shutdown_in_its_middle(service):
     path = ended(service, "PROCESSED")
     with service.cluster.connect(service.database) as blocker:
         blocker.connection.autocommit = False
-        blocker.run("SELECT FROM uploader.file_tracker FOR UPDATE")
+        blocker.run("LOCK TABLE uploader.file_data IN SHARE MODE")
         client = service.ctl_start("forget", path)
         wait_until(lambda: service.sql.value("SELECT count(*) FROM pg_stat_activity WHERE"
                                              " wait_event_type = 'Lock'"), "the forget to wait")

@@ -44,6 +44,19 @@ def test_higher_priorities_first_then_as_they_came(paused):
     assert paused.status(paused.files / "b")["in_front"] is None
 
 
+def test_null_is_not_given(new_service):
+    service = new_service(upload={"duplicates": "allow"}, supervisor={"max_workers": 1}).start()
+    path = service.people("a", 10)
+    service.ok("upload", "--wait", path)
+    service.ok("pause")
+    first = queue(service, "b", "--priority", "5")
+    told = service.ask("upload", file=str(service.files / "b"), priority=None, again=None)
+    assert (told["upload"]["id"], told["upload"]["priority"]) == (first["id"], 5)
+    service.ok("continue")
+    again = service.ask("upload", file=str(path), priority=None, again=None)["upload"]["id"]
+    assert service.ok("wait", again, "--json").json["status"] == "PROCESSED"
+
+
 def test_a_priority_moves_what_waits_already(paused):
     for name in "abcd":
         queue(paused, name)

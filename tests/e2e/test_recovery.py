@@ -99,6 +99,28 @@ def test_rollback_worker_that_hangs_is_replaced(new_service):
     assert check_exact(service, tracker) == "STOPPED"
 
 
+def test_a_row_that_cannot_be_read_for_a_moment_goes_on_all_the_same(new_service):
+    """Its statement is cancelled, and nobody else would look at it again."""
+    service = new_service(upload={"chunk_bytes": "4K"}).start()
+    path, tracker = service.in_the_middle()
+    service.kill()
+    service.start_paused("supervisor.recovered", wait=False)
+    service.paused()
+    with service.cluster.connect(service.database) as blocker:
+        blocker.connection.autocommit = False
+        blocker.run("LOCK TABLE uploader.file_event IN SHARE MODE")  # it reads, and marks nothing
+        blocker.run("LOCK TABLE uploader.file_checkpoint IN ACCESS EXCLUSIVE MODE")
+        service.go_on()
+        pid, = wait_until(lambda: service.sql.run(
+            "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            " AND query LIKE '%%tracker_with_point%%'"), "the row to be read")[0]
+        service.sql.run("SELECT pg_cancel_backend(%s)", pid)
+        wait_until(lambda: "canceling statement" in service.log_text(), "the error")
+        blocker.connection.rollback()
+    service.ok("wait", path)
+    assert check_exact(service, tracker, with_file=True) == "PROCESSED"
+
+
 # A rollback's step takes so long, and counts itself, also when it does not come to its end.
 SLOW_STEP = """
     CREATE SEQUENCE steps;

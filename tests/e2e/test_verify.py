@@ -126,6 +126,16 @@ def test_a_file_that_was_changed_is_not_the_tables_fault(new_service, lanes):
     assert error["code"] == "file_changed" and "forget" not in error["hint"], error
 
 
+def test_settings_of_the_role_do_not_end_it(new_service):
+    """One connection is idle in its transaction while the other brings the rows."""
+    service = new_service(upload={"chunk_bytes": "4K", "lanes": 2})
+    service.sql.run(f"ALTER DATABASE {service.database} SET idle_in_transaction_session_timeout = '50ms'")
+    service.start()
+    path = service.people(count=100_000)
+    service.ok("upload", "--wait", path)
+    service.ok("verify", path)
+
+
 def test_more_files_than_are_verified_at_a_time(new_service):
     service = new_service(supervisor={"max_workers": 1}).start()
     paths = [service.people(f"{i}.csv", 10) for i in range(5)]
