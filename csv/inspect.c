@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "csv/encoding.h"
 #include "csv/fields.h"
+#include "csv/packed.h"
 #include "csv/scanner.h"
 
 #include <stdio.h>
@@ -19,7 +20,7 @@ static int check_file(const struct source *source, struct error *err)
     size_t got;
     int rc = source_read(source, 0, head, sizeof head, &got, err);
 
-    if (rc < 0)
+    if (rc < 0 || (rc = packed_check(source->path, head, got, err)) < 0)
         return rc;
     const char *encoding = encoding_of(head, got);
     return encoding ? encoding_refuse_file(source->path, encoding, err) : 0;

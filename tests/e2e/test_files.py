@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: PostgreSQL
 """Files that cannot be uploaded, and files that change: each a clear answer, nothing lost."""
 
+import bz2
+import gzip
+import lzma
 import os
 import pwd
 import shutil
@@ -93,6 +96,20 @@ def test_outside_by_dots(service):
 
 def test_empty(service):
     refused(service, service.file("empty.csv", b""), "file_empty")
+
+
+@pytest.mark.parametrize("content, says, hint", [
+    (gzip.compress(b"name,email\nn,e\n"), "packed by gzip", "gunzip -k 'a b.csv'"),
+    (bz2.compress(b"name,email\nn,e\n"), "packed by bzip2", "bunzip2 -k"),
+    (lzma.compress(b"name,email\nn,e\n"), "packed by xz", "unxz -k"),
+    (b"PK\x03\x04" + bytes(range(256)), "zip archive", "as CSV"),
+    (b"%PDF-1.4\n...", "PDF", "as CSV"),
+], ids=["gzip", "bzip2", "xz", "zip", "pdf"])
+def test_a_file_that_is_packed(service, content, says, hint):
+    path = service.file("a b.csv", content)
+    error = service.ok("upload", path, "--json", code=1).json["error"]
+    hint = hint.replace("'a b.csv'", f"'{path}'")
+    assert error["code"] == "file_encoding" and says in error["message"] and hint in error["hint"]
 
 
 @pytest.mark.parametrize("encoding, bom", [("utf-16", b""), ("utf-16-le", b""), ("utf-16-be", b""),
