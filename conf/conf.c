@@ -163,19 +163,24 @@ static void read_password(const struct block *block, struct conf *conf, const ch
     free(credential);
 }
 
-static void check_folders(const struct block *block, const struct conf *conf, struct report *report)
+static void check_folder(const struct block *block, const char *key, const char *path,
+                         struct report *report)
 {
-    struct place place = block_place(block, "allow");
+    struct place place = block_place(block, key);
     struct stat st;
     struct error err;
 
-    for (size_t i = 0; i < conf->allow_count; i++) {
-        if (stat(conf->allow[i], &st) == 0 && S_ISDIR(st.st_mode))
-            continue;
-        error_set(&err, ERR_CONFIG, "there is no folder \"%s\" now", conf->allow[i]);
-        error_hint(&err, "make it, or mend its name; until then no file of it can be uploaded");
-        report_warn(report, &place, &err);
-    }
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return;
+    error_set(&err, ERR_CONFIG, "there is no folder \"%s\" now", path);
+    error_hint(&err, "make it, or mend its name; until then no file of it can be uploaded");
+    report_warn(report, &place, &err);
+}
+
+static void check_folders(const struct block *block, const struct conf *conf, struct report *report)
+{
+    for (size_t i = 0; i < conf->allow_count; i++)
+        check_folder(block, "allow", conf->allow[i], report);
 }
 
 /* What the default names need not be there. */
@@ -218,7 +223,10 @@ static void finish(const struct blocks *blocks, conf_check_conninfo *check, cons
         } else if (block->section == SECTION_BATCH) {
             check_batch(conf, block, block_object(blocks, block), report);
         } else if (block->section == SECTION_SPOOL) {
-            finish_spool(conf, block, block_object(blocks, block), report);
+            struct conf_spool *spool = block_object(blocks, block);
+            finish_spool(conf, block, spool, report);
+            if (spool->path)
+                check_folder(block, "path", spool->path, report);
         } else if (block->section == SECTION_DATABASE) {
             check_database(block, conf, check, file, report);
             read_password(block, conf, file, report);

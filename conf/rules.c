@@ -29,6 +29,8 @@ const char *const option_rules[] = {
     "What is unknown, twice, out of bounds or could be read in two ways is an error. All errors "
     "are shown at once, as `FILE:LINE: section.key: what is wrong; what to write`: "
     "`uploaderd --check --config FILE`.",
+    "At SIGHUP all is read again. What the service stands on counts from the next start on: "
+    "`conninfo`, `schema`, `socket`, `name`, and the sections `[spool NAME]`.",
 };
 
 const size_t option_rule_count = COUNT_OF(option_rules);

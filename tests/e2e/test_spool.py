@@ -260,3 +260,8 @@ def test_check_says_what_is_wrong(new_service):
                           capture_output=True, text=True)
     assert done.returncode == 2
     assert "the spool has no path" in done.stderr and "no profile" in done.stderr, done.stderr
+    service.set(spool__in={"path": service.folder / "none", "profile": "contacts"})
+    done = subprocess.run([harness.BUILD / "uploaderd", "--config", service.config, "--check"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "spool in.path: warning: there is no folder" in done.stderr, done.stderr
