@@ -112,9 +112,9 @@ static void show_waiting(const json_t *upload)
     char text[200];
 
     if (what && in_front >= 0)
-        snprintf(text, sizeof text, "%.100s, behind %lld others", what, (long long)in_front);
+        snprintf(text, sizeof text, "%.100s; uploads before it: %lld", what, (long long)in_front);
     else if (what)
-        snprintf(text, sizeof text, "%.100s, behind very many others", what);
+        snprintf(text, sizeof text, "%.100s; uploads before it: very many", what);
     if (what)
         line("waits for", text);
     snprintf(text, sizeof text, "%lld", (long long)priority);

@@ -66,6 +66,12 @@ static int hint_upload(struct error *err, const char *what, const char *option,
     return -(int)err->code;
 }
 
+static int hint_forget(struct error *err, const struct upload *upload)
+{
+    return error_hint(err, "To take its rows out again: uploadctl forget --rows %" PRId64,
+                      upload->row.id);
+}
+
 static int hint_status(struct error *err, const struct upload *upload)
 {
     return error_hint(err, "See how it stands with: uploadctl status %" PRId64, upload->row.id);
@@ -171,7 +177,7 @@ static int refuse_processed(const struct upload *upload, struct error *err)
     error_detail(err,
                  "All of it is in, %s. What is PROCESSED cannot be stopped or killed any more.",
                  counts_of(upload).text);
-    return hint_status(err, upload);
+    return hint_forget(err, upload);
 }
 
 static int refuse_stopping(const struct upload *upload, struct error *err)
@@ -246,7 +252,7 @@ int refusal_superseded(const struct request *request, struct error *err)
         error_set(err, ERR_PROCESSED, "the last record of \"%s\" was in before: it is PROCESSED",
                   shown(upload->path).text);
         error_detail(err, "All of it is kept, %s.", counts_of(upload).text);
-        return hint_status(err, upload);
+        return hint_forget(err, upload);
     }
     if (upload->state == ST_LEFT) {
         refusal_shutting_down(err);

@@ -155,4 +155,4 @@ def test_the_list_shows_the_places(paused):
     lines = paused.ok("list").out.splitlines()
     assert any("queued #1" in line and line.endswith("/b") for line in lines), lines
     assert any("queued #2" in line and line.endswith("/a") for line in lines), lines
-    assert "waits for      continue, behind 1 others" in paused.ok("status", paused.files / "a").out
+    assert "waits for      continue; uploads before it: 1" in paused.ok("status", paused.files / "a").out
