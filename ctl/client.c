@@ -123,13 +123,6 @@ static void on_end(void *arg, const struct error *why)
     lost(client, &err);
 }
 
-static void be_ready(struct client *client, const json_t *pong)
-{
-    uv_timer_stop(&client->patience);
-    client->ready = true;
-    client->events->on_ready(client->arg, pong);
-}
-
 static void on_message(void *arg, const json_t *message)
 {
     struct client *client = arg;
@@ -144,13 +137,12 @@ static void on_message(void *arg, const json_t *message)
     if (client->ready) {
         client->events->on_answer(client->arg, kind, ref, message);
     } else if (kind == IPC_PONG && ref == HELLO_REF) {
-        be_ready(client, message);
+        uv_timer_stop(&client->patience);
+        client->ready = true;
+        client->events->on_ready(client->arg, message);
     } else if (kind == IPC_ERROR) { /* too many clients, for instance */
         ipc_error_parse(json_object_get(message, "error"), &err);
-        if (err.code == ERR_DENIED) /* the command itself may be allowed, or says what it is not */
-            be_ready(client, NULL);
-        else
-            lost(client, &err);
+        lost(client, &err);
     }
 }
 

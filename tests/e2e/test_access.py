@@ -6,6 +6,7 @@ import os
 import subprocess
 
 import pytest
+from harness import BUILD
 
 AS_ROOT = [] if os.getuid() == 0 else ["sudo", "-n"]
 
@@ -119,14 +120,30 @@ def test_a_right_that_is_taken_away(new_service):
     assert events[0]["uid"] == 61002, events
 
 
+def uploadctl_as(service, uid, *words):
+    program = service.folder / "uploadctl"
+    if not program.exists():
+        program.write_bytes((BUILD / "uploadctl").read_bytes())
+        program.chmod(0o755)
+    return subprocess.run(
+        [*AS_ROOT, "setpriv", f"--reuid={uid}", "--regid=62000", "--clear-groups", program, "--socket",
+         service.socket, *words], capture_output=True, text=True)
+
+
 def test_an_exit_code_of_its_own(guarded):
     """uploadctl says what is missing."""
-    import harness
-    program = guarded.folder / "uploadctl"
-    program.write_bytes((harness.BUILD / "uploadctl").read_bytes())
-    program.chmod(0o755)
-    done = subprocess.run(
-        [*AS_ROOT, "setpriv", "--reuid=61001", "--regid=62000", "--clear-groups", program, "--socket",
-         guarded.socket, "stop", "/nowhere/x.csv"], capture_output=True, text=True)
+    done = uploadctl_as(guarded, 61001, "stop", "/nowhere/x.csv")
     assert done.returncode == 11, done
     assert "uid 61001 may not stop" in done.stderr and "[access]" in done.stderr, done
+
+
+@pytest.mark.parametrize("words", [("ping",), ("stop", "/nowhere/x.csv"), ("list",)], ids=str)
+def test_who_may_do_nothing_is_told_so(guarded, words):
+    done = uploadctl_as(guarded, 61999, *words)
+    assert done.returncode == 11, done
+    assert "uid 61999 may not use this service" in done.stderr, done
+
+
+def test_version_without_a_right(guarded):
+    done = uploadctl_as(guarded, 61999, "version")
+    assert done.returncode == 0 and "uploaderd does not say: uid 61999 may not" in done.stdout, done
