@@ -100,25 +100,32 @@ def test_rollback_worker_that_hangs_is_replaced(new_service):
 
 
 def test_a_row_that_cannot_be_read_for_a_moment_goes_on_all_the_same(new_service):
-    """Its statement is cancelled, and nobody else would look at it again."""
-    service = new_service(upload={"chunk_bytes": "4K"}).start()
-    path, tracker = service.in_the_middle()
+    """When it is its turn to be resumed: the statement is cancelled, and nobody else would look at
+    that row again. The first of so many hold up the others as long as they cannot be moved."""
+    service = new_service().start()
+    service.ok("pause")
+    paths = [service.people(f"{i}.csv", 10) for i in range(80)]
+    service.ok("upload", *paths)
     service.kill()
     service.start_paused("supervisor.recovered", wait=False)
     service.paused()
-    with service.cluster.connect(service.database) as blocker:
-        blocker.connection.autocommit = False
-        blocker.run("LOCK TABLE uploader.file_event IN SHARE MODE")  # it reads, and marks nothing
-        blocker.run("LOCK TABLE uploader.file_checkpoint IN ACCESS EXCLUSIVE MODE")
+    with service.cluster.connect(service.database) as reader, \
+            service.cluster.connect(service.database) as mover:
+        reader.connection.autocommit = mover.connection.autocommit = False
+        mover.run("LOCK TABLE uploader.file_event IN SHARE MODE")
         service.go_on()
-        pid, = wait_until(lambda: service.sql.run(
-            "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            " AND query LIKE '%%tracker_with_point%%'"), "the row to be read")[0]
+        service.wait_ready()
+        reader.run("LOCK TABLE uploader.file_checkpoint IN ACCESS EXCLUSIVE MODE")
+        mover.connection.rollback()
+        pid = wait_until(lambda: service.sql.value(
+            "SELECT max(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            " AND query LIKE 'SELECT p.*%'"), "a row to be read")
         service.sql.run("SELECT pg_cancel_backend(%s)", pid)
         wait_until(lambda: "canceling statement" in service.log_text(), "the error")
-        blocker.connection.rollback()
-    service.ok("wait", path)
-    assert check_exact(service, tracker, with_file=True) == "PROCESSED"
+        reader.connection.rollback()
+    service.ok("continue")
+    service.ok("wait", *paths)
+    assert service.count() == 800
 
 
 # A rollback's step takes so long, and counts itself, also when it does not come to its end.
