@@ -101,7 +101,7 @@ def test_a_client_that_goes_away_does_not_undo_it(service):
     path = ended(service, "PROCESSED")
     with service.cluster.connect(service.database) as blocker:
         blocker.connection.autocommit = False
-        blocker.run("LOCK TABLE uploader.file_data IN SHARE MODE")
+        blocker.run("SELECT FROM uploader.file_tracker FOR UPDATE")
         client = service.ctl_start("forget", path)
         wait_until(lambda: service.sql.value("SELECT count(*) FROM pg_stat_activity WHERE"
                                              " wait_event_type = 'Lock'"), "the forget to wait")
@@ -116,7 +116,7 @@ def test_shutdown_in_its_middle(service):
     path = ended(service, "PROCESSED")
     with service.cluster.connect(service.database) as blocker:
         blocker.connection.autocommit = False
-        blocker.run("LOCK TABLE uploader.file_data IN SHARE MODE")
+        blocker.run("SELECT FROM uploader.file_tracker FOR UPDATE")
         client = service.ctl_start("forget", path)
         wait_until(lambda: service.sql.value("SELECT count(*) FROM pg_stat_activity WHERE"
                                              " wait_event_type = 'Lock'"), "the forget to wait")
