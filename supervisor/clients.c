@@ -20,8 +20,7 @@
 #define WEIGHT_QUESTION 16 /* may be answered with megabytes */
 #define BURST_MAX 64       /* requests in a row, before others have their turn */
 #define QUEUED_SOFT_BYTES ((size_t)256 * 1024)
-#define QUEUED_HARD_BYTES                                                                          \
-    IPC_MESSAGE_MAX_BYTES /* a page of rejects, one of them as long as can be */
+#define QUEUED_HARD_BYTES IPC_MESSAGE_MAX_BYTES /* rejects, one as long as can be */
 
 /* All clients together may leave so much unread. Beyond it those that leave most are closed. */
 #define QUEUED_ALL_BYTES ((size_t)128 * 1024 * 1024)

@@ -248,7 +248,6 @@ int refusal_superseded(const struct request *request, struct error *err)
     const struct upload *upload = request->upload;
 
     if (upload->state == ST_PROCESSED) {
-        refuse_processed(upload, err);
         error_set(err, ERR_PROCESSED, "the last record of \"%s\" was in before: it is PROCESSED",
                   shown(upload->path).text);
         error_detail(err, "All of it is kept, %s.", counts_of(upload).text);

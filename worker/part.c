@@ -86,11 +86,6 @@ int64_t part_count(const struct part *part)
     return (int64_t)part->count;
 }
 
-int64_t part_first(const struct part *part)
-{
-    return part->list[0].line;
-}
-
 int64_t part_last(const struct part *part)
 {
     return part->list[part->count - 1].line;
@@ -231,6 +226,13 @@ static const char *judge_reject(const struct part *part, const struct expected *
     return NULL;
 }
 
+/* One more than it can have: who has doubles shows it. */
+void part_ask_rejects(const struct part *part, struct db_conn *conn, int64_t tracker,
+                      on_rejects answer, void *arg)
+{
+    tracker_rejects(conn, tracker, part->list[0].line - 1, part_count(part) + 1, answer, arg);
+}
+
 void part_take_rejects(struct part *part, const struct tracker_reject *rejects, size_t count)
 {
     size_t reject = 0;
@@ -243,6 +245,11 @@ void part_take_rejects(struct part *part, const struct tracker_reject *rejects, 
                 expected->reject_wrong = judge_reject(part, expected, &rejects[reject]);
         part->due += expected->rejects == 0;
     }
+}
+
+int64_t part_rejects(const struct part *part)
+{
+    return (int64_t)(part->count - part->due);
 }
 
 size_t part_due(const struct part *part)

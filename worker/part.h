@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* A bounded part of a chunk as the file has it: what rows and rejects the table should hold for its
- * records, to be compared with those that it does hold. Blocking and without the loop; reading is
- * for the thread pool. */
+ * records, to be compared with those that it does hold. Blocking and without the loop, but for
+ * part_ask_rejects; reading is for the thread pool. */
 #ifndef WORKER_PART_H
 #define WORKER_PART_H
 
@@ -27,9 +27,8 @@ void part_free(struct part *part);
 int part_read(struct part *part, struct reader *reader, struct error *err) MUST_USE;
 
 int64_t part_count(const struct part *part); /* of records */
-int64_t part_first(const struct part *part); /* its first record; only if there is one */
-int64_t part_last(const struct part *part);
-int64_t part_end(const struct part *part); /* offset in the file */
+int64_t part_last(const struct part *part);  /* its last record; only if there is one */
+int64_t part_end(const struct part *part);   /* offset in the file */
 
 /* What is wrong, in sentences; a few of them. */
 struct differences {
@@ -39,12 +38,17 @@ struct differences {
 
 void differences_add(struct differences *differences, int64_t line, const char *what);
 
+/* Asks the table for the rejects of the part's records, over a connection; it must have some. */
+void part_ask_rejects(const struct part *part, struct db_conn *conn, int64_t tracker,
+                      on_rejects answer, void *arg);
+
 /* Takes what the table has among the rejects of the part's records, and perhaps of some behind
- * them, in the order of their lines;
- * once, before the two below. */
+ * them, in the order of their lines; once, before the three below. */
 void part_take_rejects(struct part *part, const struct tracker_reject *rejects, size_t count);
 
-/* How many of the part's records are not among those: so many rows the table should have. */
+/* How many of the part's records are among those, and how many are not: so many rows the table
+ * should have. */
+int64_t part_rejects(const struct part *part);
 size_t part_due(const struct part *part);
 
 /* Compares the part with what the table has of its records, rows in the order of their lines. */

@@ -242,13 +242,17 @@ static bool adds_up(const struct checkpoint *before, const struct checkpoint *ch
            chunk->rejects_total == before->rejects_total + chunk->reject_count;
 }
 
-/* Whether there may be two connections, and what is in is a chain, all of it known, and worth it.
- */
+static bool may_connect_twice(const struct proof *proof)
+{
+    return proof->job->lanes > 1;
+}
+
+/* Whether it may, and what is in is a chain, all of it known, and worth it. */
 static bool may_sweep(const struct proof *proof)
 {
     struct checkpoint before = {.chunk_no = 0};
 
-    if (proof->job->lanes == 1 || proof->count >= MOST_CHUNKS)
+    if (!may_connect_twice(proof) || proof->count >= MOST_CHUNKS)
         return false;
     for (size_t i = 0; i < proof->count; before = proof->chunks[i++])
         if (!adds_up(&before, &proof->chunks[i]))
@@ -270,7 +274,7 @@ static void on_page(void *arg, const struct checkpoint *checkpoints, size_t coun
     proof->chunks = mem_resize(proof->chunks, proof->count + count + 1, sizeof *proof->chunks);
     for (size_t i = 0; i < count; i++)
         proof->chunks[proof->count++] = checkpoints[i];
-    if (count > 0 && proof->count < MOST_CHUNKS)
+    if (count > 0 && may_connect_twice(proof) && proof->count < MOST_CHUNKS)
         read_page(proof);
     else if (may_sweep(proof))
         proof_export(proof->conn, on_exported, proof);

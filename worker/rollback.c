@@ -17,7 +17,6 @@ struct rollback {
     const struct rollback_events *events;
     void *arg;
     struct db_conn *conn;
-    char *application_name;
     struct claim claim;
     struct look look;
     bool ended;
@@ -115,16 +114,16 @@ struct rollback *rollback_new(uv_loop_t *loop, const struct job *job, int64_t ep
                               const struct rollback_events *events, void *arg)
 {
     struct rollback *rollback = NEW(struct rollback);
+    char *application_name = name_of_epoch(job->application_name, epoch);
 
     rollback->events = events;
     rollback->arg = arg;
-    rollback->application_name = name_of_epoch(job->application_name, epoch);
     rollback->claim = (struct claim){
         .tracker = job->tracker, .epoch = epoch, .token = token, .owner = job->owner};
-    const struct db_settings settings = {.conninfo = job->conninfo,
-                                         .schema = job->schema,
-                                         .application_name = rollback->application_name};
+    const struct db_settings settings = {
+        .conninfo = job->conninfo, .schema = job->schema, .application_name = application_name};
     rollback->conn = db_conn_new(loop, &settings, &conn_events, rollback);
+    free(application_name);
     return rollback;
 }
 
@@ -133,6 +132,5 @@ void rollback_close(struct rollback *rollback)
     if (!rollback)
         return;
     db_conn_close(rollback->conn);
-    free(rollback->application_name);
     free(rollback);
 }

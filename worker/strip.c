@@ -139,7 +139,7 @@ static void compare(struct strip *strip)
     found_drop(strip->found, there);
     strip->last_line = part_last(strip->part);
     strip->so_far.rows += (int64_t)there;
-    strip->so_far.rejects += part_count(strip->part) - (int64_t)part_due(strip->part);
+    strip->so_far.rejects += part_rejects(strip->part);
     strip->so_far.bytes = part_end(strip->part) - strip->chunk->start_offset;
     end_part(strip);
 }
@@ -203,16 +203,13 @@ static void on_part_rejects(void *arg, const struct tracker_reject *rejects, siz
  * all. */
 static void read_rejects(struct strip *strip)
 {
-    const struct part *part = strip->part;
-
     if (strip->chunk->reject_count == 0) {
         take_rejects(strip, NULL, 0);
         strip->on_change(strip->arg);
         return;
     }
     strip->asks = true;
-    tracker_rejects(strip->conn, strip->job->tracker, part_first(part) - 1, part_count(part) + 1,
-                    on_part_rejects, strip);
+    part_ask_rejects(strip->part, strip->conn, strip->job->tracker, on_part_rejects, strip);
 }
 
 static void on_part(uv_work_t *work)

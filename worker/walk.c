@@ -224,7 +224,7 @@ static void compare(struct walk *walk)
     }
     found_drop(walk->found, there);
     walk->rows += (int64_t)there;
-    walk->rejects += part_count(walk->part) - (int64_t)part_due(walk->part);
+    walk->rejects += part_rejects(walk->part);
     end_part(walk);
 }
 
@@ -276,10 +276,7 @@ static void on_part_rejects(void *arg, const struct tracker_reject *rejects, siz
 
 static void read_rejects(struct walk *walk)
 {
-    const struct part *part = walk->part;
-
-    tracker_rejects(walk->conn, walk->job->tracker, part_first(part) - 1, part_count(part) + 1,
-                    on_part_rejects, walk);
+    part_ask_rejects(walk->part, walk->conn, walk->job->tracker, on_part_rejects, walk);
 }
 
 static void on_part(uv_work_t *work)

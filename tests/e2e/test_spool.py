@@ -5,10 +5,11 @@ import csv
 import json
 import os
 import shutil
+import subprocess
 import time
 
 import pytest
-from harness import SANITIZED, check_exact, records_of, wait_until
+from harness import BUILD, SANITIZED, check_exact, records_of, wait_until
 
 ENDED = ("PROCESSED", "FAILED", "STOPPED", "KILLED")
 
@@ -254,14 +255,15 @@ def test_a_shutdown_in_the_middle(spool):
 def test_check_says_what_is_wrong(new_service):
     service = new_service()
     service.set(spool__in={"profile": "none"})
-    import subprocess
-    import harness
-    done = subprocess.run([harness.BUILD / "uploaderd", "--config", service.config, "--check"],
-                          capture_output=True, text=True)
+
+    def check():
+        return subprocess.run([BUILD / "uploaderd", "--config", service.config, "--check"],
+                              capture_output=True, text=True)
+
+    done = check()
     assert done.returncode == 2
     assert "the spool has no path" in done.stderr and "no profile" in done.stderr, done.stderr
     service.set(spool__in={"path": service.folder / "none", "profile": "contacts"})
-    done = subprocess.run([harness.BUILD / "uploaderd", "--config", service.config, "--check"],
-                          capture_output=True, text=True)
+    done = check()
     assert done.returncode == 0
     assert "spool in.path: warning: there is no folder" in done.stderr, done.stderr

@@ -440,8 +440,7 @@ static const struct {
      "\"99999999999999999999\" is too large" NOT_WORKERS},
     {"supervisor", "max_workers", "4 # four",
      "a number sign between blanks, as if a comment began; write a comment on a line of its own, "
-     "and "
-     "a value without them"},
+     "and a value without them"},
     {"supervisor", "max_workers", "4 #4", "\"4 #4\" is not a whole number" NOT_WORKERS},
     {"supervisor", "max_workers", "0x4", "\"0x4\" is not a whole number" NOT_WORKERS},
     {"supervisor", "max_workers", "+4", "\"+4\" is not a whole number" NOT_WORKERS},
