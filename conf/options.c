@@ -75,7 +75,8 @@ const struct option options[] = {
     {SECTION_UPLOAD, "chunk_bytes", OPTION_SIZE, "32M", .min = 4 * KIB, .max = GIB,
      IN_CONF(chunk_bytes), .help = "Input that is committed together."},
     {SECTION_UPLOAD, "lanes", OPTION_NUMBER, "2", .min = 1, .max = 16, IN_CONF(lanes),
-     .help = "Connections of one worker to PostgreSQL, each of which carries a chunk at a time."},
+     .help = "Connections of one worker to PostgreSQL, each of which carries a chunk at a time, "
+             "or takes chunks out again (stop)."},
     {SECTION_UPLOAD, "reject_limit", OPTION_NUMBER, "1000", .min = 0, .max = REJECTS_MAX,
      IN_CONF(reject_limit),
      .help = "Rejected records of one file; one more fails the upload: the chunk that "

@@ -2,40 +2,11 @@
 /* The worker's transactions as statements of db/sql/, with typed parameters and answers. */
 #include "db/chunks.h"
 
-#include "base/log.h"
 #include "base/mem.h"
+#include "db/checkpoint_rows.h"
 #include "db/session.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-static unsigned char nibble(char digit)
-{
-    return (unsigned char)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
-}
-
-static void read_hash(unsigned char *hash, const char *hex)
-{
-    if (!hex || strlen(hex) != (size_t)CHECKPOINT_HASH_BYTES * 2)
-        log_fatal("a checkpoint's hash has not %d bytes", CHECKPOINT_HASH_BYTES);
-    for (size_t i = 0; i < CHECKPOINT_HASH_BYTES; i++)
-        hash[i] = (unsigned char)(nibble(hex[i * 2]) << 4 | nibble(hex[i * 2 + 1]));
-}
-
-static void read_checkpoint(struct checkpoint *to, const PGresult *result, int row)
-{
-    to->chunk_no = result_int(result, row, "chunk_no");
-    to->first_line = result_int(result, row, "first_line");
-    to->last_line = result_int(result, row, "last_line");
-    to->start_offset = result_int(result, row, "start_offset");
-    to->end_offset = result_int(result, row, "end_offset");
-    to->row_count = result_int(result, row, "row_count");
-    to->reject_count = result_int(result, row, "reject_count");
-    to->rows_total = result_int(result, row, "rows_total");
-    to->rejects_total = result_int(result, row, "rejects_total");
-    to->final = result_bool(result, row, "final");
-    read_hash(to->hash, result_text(result, row, "hash"));
-}
 
 struct chain_caller {
     on_checkpoints answer;
@@ -53,7 +24,7 @@ static void on_chain(void *arg, PGresult *result, const struct db_error *err)
     size_t count = (size_t)PQntuples(result);
     struct checkpoint *checkpoints = mem_new(count, sizeof *checkpoints);
     for (size_t i = 0; i < count; i++)
-        read_checkpoint(&checkpoints[i], result, (int)i);
+        checkpoint_decode(&checkpoints[i], result, (int)i);
     caller->answer(caller->arg, checkpoints, count, NULL);
     free(checkpoints);
 }
@@ -172,35 +143,6 @@ void chunk_rollback(struct db_conn *conn, on_chunk_done answer, void *arg)
     struct chunk_caller caller = {answer, arg, 0, 0};
 
     query_send_context(conn, SQL_chunk_rollback, NULL, on_done, &caller, sizeof caller);
-}
-
-struct pop_caller {
-    on_popped answer;
-    void *arg;
-};
-
-static void on_taken_out(void *arg, PGresult *result, const struct db_error *err)
-{
-    const struct pop_caller *caller = arg;
-    struct checkpoint left;
-
-    if (err || PQntuples(result) == 0) {
-        caller->answer(caller->arg, NULL, err);
-        return;
-    }
-    read_checkpoint(&left, result, 0);
-    caller->answer(caller->arg, &left, NULL);
-}
-
-void chunks_pop(struct db_conn *conn, const struct claim *claim, int64_t max_rows, on_popped answer,
-                void *arg)
-{
-    struct pop_caller caller = {answer, arg};
-    struct params params = {.count = 0};
-
-    add_claim(&params, claim);
-    param_int(&params, max_rows);
-    query_send_context(conn, SQL_chunks_pop, &params, on_taken_out, &caller, sizeof caller);
 }
 
 static void on_summarized(void *arg, PGresult *result, const struct db_error *err)

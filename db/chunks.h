@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
-/* The worker's transactions: the chain of checkpoints, a chunk on its lane, a step of a rollback.
- * Answers come as in trackers.h. */
+/* The worker's transactions: the chain of checkpoints, a chunk on its lane. Answers come as in
+ * trackers.h. (A rollback's: pop.h.) */
 #ifndef DB_CHUNKS_H
 #define DB_CHUNKS_H
 
@@ -86,15 +86,9 @@ void chunk_commit(struct db_conn *conn, const struct claim *claim,
 /* ROLLBACK; also where no transaction is open. */
 void chunk_rollback(struct db_conn *conn, on_chunk_done answer, void *arg);
 
-/* One step of a rollback, one transaction, synchronously committed: takes the newest chunks out, as
- * many as make some `max_rows` rows, at least one. `left` is the last checkpoint that remains, NULL
- * when nothing does (and nothing did). */
-typedef void (*on_popped)(void *arg, const struct checkpoint *left, const struct db_error *err);
-void chunks_pop(struct db_conn *conn, const struct claim *claim, int64_t max_rows, on_popped answer,
-                void *arg);
-
-/* brin_summarize_new_values on file_data's index, before a rollback of several steps. What fails in
- * it is of no consequence: the answer has no error unless the connection is lost. */
+/* brin_summarize_new_values on file_data's index, before a rollback or proof that reads it several
+ * times. What fails in it is of no consequence: the answer has no error unless the connection is
+ * lost. */
 void target_summarize(struct db_conn *conn, on_chunk_done answer, void *arg);
 
 #endif

@@ -182,6 +182,7 @@ class Service:
             self.options["supervisor"]["name"] = name
         self.set(**options)
         self.program = [BUILD / "uploaderd"]
+        self.environment = {}  # what each start of it has beside this process's own
         self.process = None
         self._sql = None
         self._checking = None
@@ -219,12 +220,24 @@ class Service:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if arguments else log,
                 stderr=log,
-                env=dict(os.environ, **(environment or {})),
+                env={**os.environ, **self.environment, **(environment or {})},
                 pass_fds=pass_fds,
             )
         if wait:
             self.wait_ready()
         return self
+
+    def be_a_role(self):
+        """From its next start it connects as a role of its own, which owns its database: its name."""
+        role = f"role_{self.database}"
+        self.set(database={"conninfo": self.cluster.conninfo(self.database, role)})
+        self.sql.run(f"CREATE ROLE {role} LOGIN; ALTER DATABASE {self.database} OWNER TO {role}")
+        return role
+
+    def allow_connections(self, role, count):
+        """So many more than the role has now."""
+        held = self.sql.value("SELECT count(*) FROM pg_stat_activity WHERE usename = %s", role)
+        self.sql.run(f"ALTER ROLE {role} CONNECTION LIMIT {held + count}")
 
     def start_paused(self, point, **options):
         """Starts it so that the first process to reach the pause point stops itself there."""

@@ -231,8 +231,8 @@ static int take_job(struct session *session, const json_t *message, struct error
 }
 
 /* The epoch has changed hands: what is under way could not be committed any more, and is rolled
- * back by the end of its connections. What is in is then taken out over a new one; whoever cannot
- * make one any more leaves that to the worker that comes after it. */
+ * back by the end of its connections. What is in is then taken out over new ones; whoever cannot
+ * make any more leaves that to the worker that comes after it. */
 static void take_rollback(struct session *session, const json_t *message)
 {
     const struct ending finished = {.outcome = OUTCOME_FINISHED};

@@ -39,6 +39,7 @@ class World:
     """A server of its own, and the services of a round: the first has made their database."""
 
     rounds_of_a_database = 20  # to make one for each takes longer than a round
+    environment = {"UPLOADER_STEP_RECORDS": "200"}  # a rollback of a small file has several steps, too
 
     def __init__(self, *settings):
         self.cluster = harness.Cluster("fsync=off", "max_connections=200", *settings)
@@ -58,6 +59,7 @@ class World:
         """A new service with a new database, in place of those before; not started."""
         self.leave()
         self.services = [harness.Service(self.cluster, **options)]
+        self.service.environment.update(self.environment)
         return self.service
 
     def leave(self):

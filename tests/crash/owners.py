@@ -30,6 +30,7 @@ class World(campaign.World):
         first = self.begin(name="first", **options)
         second = harness.Service(self.cluster, first.database, folder=first.folder, name="second",
                                  **options)
+        second.environment.update(self.environment)
         self.services.append(second)
         self.frozen = None
         for service in self.services:

@@ -24,7 +24,7 @@ MOVES = {"queue": "resume", "start": "upload", "fence": "trouble", "finish": "up
          "kill": "kill", "interrupt": "crash", "fail": "failure", "return": "change"}
 SCENARIO = {"supervisor.moved/queue": "upload",  # a tracker that is made is queued, too
             "worker.compared": "resume", "worker.told_rollback": "stop",
-            "rollback.before_step": "stop", "rollback.after_step": "stop",
+            "rollback.before_step": "stop", "rollback.rows_out": "stop", "rollback.after_step": "stop",
             "supervisor.recovered": "life", "supervisor.before_recovery": "life"}
 ACTS = ["paused", "supervisor", "stop", "kill", "upload"]
 # what an answer of such a command may say of the upload's status; None: it was refused
@@ -124,7 +124,7 @@ def change(service, path):
 def life(service, path):
     in_the_middle(service, path)
     service.kill()
-    service.start(wait=False, environment=service.environment)
+    service.start(wait=False)
     return Nobody()
 
 
@@ -193,10 +193,9 @@ def lead_to(service, scenario, path):
 
 
 def start(service, point, scenario):
-    service.environment = {}
     if scenario == "life":  # the next one is to stop
         service.start()
-        service.environment = service.pause_environment(point)
+        service.environment.update(service.pause_environment(point))
     else:
         service.start_paused(point)
     service.sql.run(CHECK)

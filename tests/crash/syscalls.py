@@ -33,6 +33,7 @@ NTH = BUILD / "tests/nth"
 
 class World(campaign.World):
     every = 1
+    environment = {}  # the same at each round
 
     def __init__(self):
         super().__init__()

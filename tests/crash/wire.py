@@ -142,6 +142,7 @@ def turn(seen, kind):
 
 class World(campaign.World):
     every_byte = False
+    environment = {}  # the same at each round
 
     def __init__(self):
         super().__init__()

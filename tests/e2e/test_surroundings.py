@@ -223,7 +223,7 @@ def test_kill_of_a_rollback_that_waits_for_another_session(service):
         service.ok("stop", "--no-wait", path)
         wait_until(lambda: service.sql.value(
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            " AND query LIKE '%pop(%'"), "the rollback to wait")
+            " AND query LIKE '%pop_rows(%'"), "the rollback to wait")
         answer = service.ok("kill", path, "--json").json
         assert (answer["status"], answer["rows"]) == ("KILLED", rows)
         blocker.connection.rollback()
@@ -345,6 +345,16 @@ def test_a_log_that_nobody_reads_holds_up_nothing(service):
     assert len(os.read(reader, 8192)) > 4096  # it was full
     assert service.stop() == 0
     os.close(reader)
+
+
+def test_a_name_fakes_no_field_of_the_log(service):
+    path = service.people('a" tracker=9 code=x.csv', 10)
+    service.ok("upload", "--wait", path)
+    quoted = str(path).replace('"', '\\"')
+    assert f'path="{quoted}"\n' in service.log_text()
+    plain = service.people("plain.csv", 10)
+    service.ok("upload", "--wait", plain)
+    assert f"path={plain}\n" in service.log_text()
 
 
 # ---- its place ----

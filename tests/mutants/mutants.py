@@ -7,7 +7,7 @@ from collections import namedtuple
 Mutant = namedtuple("Mutant", "name what tests file old new")
 
 GATE = "db/sql/migrations/001.sql"
-POP = "db/sql/migrations/002.sql"  # replaces that of 001
+POP = "db/sql/migrations/006.sql"
 E2E = "test_recovery or test_states or test_files or test_lanes or test_supervisor"
 
 MUTANTS = [
@@ -49,8 +49,13 @@ MUTANTS = [
     Mutant("stop_without_fence", "a stop's intent is no fence", "test_unit", "db/sql/move.sql",
            "SET epoch = t.epoch + 1,", "SET epoch = t.epoch + ($7 IS NULL)::int,"),
     Mutant("stop_keeps_rejects", "a rollback leaves the rejects", "test_states or test_unit", POP,
-           "DELETE FROM @schema@.file_reject AS r\n        WHERE r.file_tracker_id = a_tracker",
-           "DELETE FROM @schema@.file_reject AS r\n        WHERE r.file_tracker_id = -a_tracker"),
+           "DELETE FROM @schema@.file_reject AS r\n    WHERE r.file_tracker_id = a_tracker",
+           "DELETE FROM @schema@.file_reject AS r\n    WHERE r.file_tracker_id = -a_tracker"),
+    Mutant("pop_any_epoch", "a rollback's gate lets every epoch pass", "test_unit", POP,
+           "t.id = a_tracker AND t.epoch = a_epoch AND t.token = a_token AND t.wanted IS NOT NULL",
+           "t.id = a_tracker AND t.wanted IS NOT NULL"),
+    Mutant("pop_any_order", "a step of a rollback need not be the newest", "test_unit", POP,
+           "IF newest IS DISTINCT FROM a_last_chunk THEN", "IF newest < a_last_chunk THEN"),
     Mutant("kill_goes_on", "what a user killed goes on after a restart", "test_recovery",
            "db/moves.h", 'X(MOVE_KILL, "kill", STATUS_KILLED, WANTED_NOTHING, MARK_CLEARED',
            'X(MOVE_KILL, "kill", STATUS_KILLED, WANTED_NOTHING, MARK_SET'),

@@ -7,6 +7,7 @@
 #include "tests/unit/db_world.h"
 
 #include "db/chunks.h"
+#include "db/pop.h"
 
 #include <arpa/inet.h>
 #include <endian.h>
@@ -228,13 +229,62 @@ static inline void load_chunk(struct world *world, const struct upload *upload, 
     assert_no_error(&reply);
 }
 
-static inline struct reply pop(struct world *world, const struct upload *upload, int64_t max_rows)
+struct planned {
+    struct reply reply; /* found: there is a step */
+    struct pop_step step;
+};
+
+static inline void take_step(void *arg, const struct pop_step *step, const struct db_error *err)
+{
+    struct planned *planned = arg;
+
+    take_error(&planned->reply, err);
+    planned->reply.found = step;
+    if (step)
+        planned->step = *step;
+}
+
+static inline struct planned plan(struct world *world, const struct upload *upload, int64_t below,
+                                  int64_t records)
+{
+    struct planned planned = {0};
+
+    pop_plan(world->conn, upload->claim.tracker, below, records, take_step, &planned);
+    await(world, &planned.reply.here);
+    assert_no_error(&planned.reply);
+    return planned;
+}
+
+static inline struct reply take_out(struct world *world, const struct upload *upload,
+                                    const struct pop_step *step)
 {
     struct reply reply = {0};
 
-    chunks_pop(world->conn, &upload->claim, max_rows, take_popped, &reply);
+    pop_rows(world->conn, upload->claim.tracker, step, 0, take_count, &reply);
     await(world, &reply.here);
     return reply;
+}
+
+static inline struct reply pop(struct world *world, const struct upload *upload,
+                               const struct pop_step *step, int64_t deleted)
+{
+    struct reply reply = {0};
+
+    pop_chunks(world->conn, &upload->claim, step, deleted, take_popped, &reply);
+    await(world, &reply.here);
+    return reply;
+}
+
+/* A whole step of the newest chunks. */
+static inline struct reply step_back(struct world *world, const struct upload *upload,
+                                     int64_t records)
+{
+    struct planned planned = plan(world, upload, 0, records);
+
+    assert_true(planned.reply.found);
+    struct reply out = take_out(world, upload, &planned.step);
+    assert_no_error(&out);
+    return pop(world, upload, &planned.step, out.count);
 }
 
 static inline void assert_seen(struct world *world, const char *last)

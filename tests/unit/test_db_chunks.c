@@ -43,7 +43,7 @@ static void assert_pop_level(struct world *world, const char *configured, const 
     side(world, "DELETE FROM seen");
     settings.conninfo = conninfo;
     world->conn = connect_as(world, &settings, &lost);
-    struct reply reply = pop(world, &upload, 10);
+    struct reply reply = step_back(world, &upload, 10);
     assert_no_error(&reply);
     assert_seen(world, expected);
     db_conn_close(world->conn);
@@ -71,7 +71,7 @@ static void test_durability(void **state)
     load_chunk(world, &upload, 1);
     assert_seen(world, "off 5s");
     side(world, "UPDATE file_tracker SET wanted = 'stop'");
-    struct reply reply = pop(world, &upload, 10);
+    struct reply reply = step_back(world, &upload, 10);
     assert_no_error(&reply);
     upload_fini(&upload);
     assert_pop_level(world, "off", "on 0");
@@ -305,26 +305,86 @@ static void test_pop(void **state)
     upload_open(world, &upload);
     for (int64_t chunk = 1; chunk <= 5; chunk++)
         load_chunk(world, &upload, chunk);
-    struct reply reply = pop(world, &upload, 10); /* nobody wants a stop */
+    struct reply reply = step_back(world, &upload, 10); /* nobody wants a stop */
     assert_int_equal(reply.error.meaning, DB_FENCED);
     assert_rows(world, 50, 5);
 
     side(world, "UPDATE file_tracker SET wanted = 'stop'");
     target_summarize(world->conn, take_done, &summarized);
-    reply = pop(world, &upload, 20);
+    reply = step_back(world, &upload, 20);
     assert_true(summarized.here);
     assert_no_error(&summarized);
     assert_int_equal(reply.count, 3);
     assert_int_equal(reply.skipped, 30);
     assert_rows(world, 30, 3);
-    reply = pop(world, &upload, 1);
+    reply = step_back(world, &upload, 1);
     assert_int_equal(reply.count, 2);
-    reply = pop(world, &upload, 1000);
+    reply = step_back(world, &upload, 1000);
     assert_no_error(&reply);
     assert_int_equal(reply.count, 0);
-    reply = pop(world, &upload, 1000);
+    assert_rows(world, 0, 0);
+    assert_false(plan(world, &upload, 0, 1000).reply.found);
+    upload_fini(&upload);
+}
+
+/* Rows go before the gate, but for everybody else only with it; and only the newest chunks pass. */
+static void test_pop_in_two(void **state)
+{
+    struct world *world = world_of(state);
+    struct upload upload;
+
+    upload_open(world, &upload);
+    for (int64_t chunk = 1; chunk <= 5; chunk++)
+        load_chunk(world, &upload, chunk);
+    side(world, "UPDATE file_tracker SET wanted = 'stop'");
+    struct planned newest = plan(world, &upload, 0, 15), older = plan(world, &upload, 4, 1);
+    assert_int_equal(newest.step.first_chunk, 4);
+    assert_int_equal(newest.step.last_chunk, 5);
+    assert_int_equal(newest.step.first_line, 31);
+    assert_true(newest.step.last_line == INT64_MAX);
+    assert_int_equal(older.step.first_chunk, 3);
+    assert_int_equal(older.step.last_line, 30);
+    assert_false(plan(world, &upload, 1, 1).reply.found);
+
+    struct reply reply = take_out(world, &upload, &older.step);
+    assert_int_equal(reply.count, 10);
+    assert_rows(world, 50, 5);
+    reply = pop(world, &upload, &older.step, 10);
+    assert_int_equal(reply.error.meaning, DB_CONFLICT);
+    assert_rows(world, 50, 5);
+
+    /* what lies behind the chain goes with the newest */
+    side(world, "INSERT INTO file_data (file_tracker_id, line_no, name, email) "
+                "SELECT id, 99, 'a', 'b' FROM file_tracker");
+    reply = take_out(world, &upload, &newest.step);
+    assert_int_equal(reply.count, 21);
+    side(world, "UPDATE file_tracker SET epoch = epoch + 1");
+    reply = pop(world, &upload, &newest.step, 21);
+    assert_int_equal(reply.error.meaning, DB_FENCED);
+    assert_rows(world, 51, 5);
+    upload_fini(&upload);
+}
+
+/* A lock that is not had in time is a conflict, after which the transaction can be ended. */
+static void test_pop_waits_no_longer(void **state)
+{
+    struct world *world = world_of(state);
+    struct reply reply = {0};
+    struct upload upload;
+
+    upload_open(world, &upload);
+    load_chunk(world, &upload, 1);
+    side(world, "UPDATE file_tracker SET wanted = 'stop'");
+    struct planned planned = plan(world, &upload, 0, 1);
+    side(world, "BEGIN");
+    side(world, "LOCK TABLE file_data IN SHARE MODE");
+    pop_rows(world->conn, upload.claim.tracker, &planned.step, 100, take_count, &reply);
+    await(world, &reply.here);
+    assert_int_equal(reply.error.meaning, DB_CONFLICT);
+    side(world, "ROLLBACK");
+    rollback(world);
+    reply = step_back(world, &upload, 1);
     assert_no_error(&reply);
-    assert_int_equal(reply.count, 0);
     assert_rows(world, 0, 0);
     upload_fini(&upload);
 }
@@ -356,10 +416,10 @@ static void test_pop_of_rows_that_the_index_has_lost(void **state)
     assert_rows(world, 20, 2);
 
     side(world, "UPDATE file_tracker SET wanted = 'stop'");
-    struct reply reply = pop(world, &upload, 10);
+    struct reply reply = step_back(world, &upload, 10);
     assert_no_error(&reply);
     assert_rows(world, 10, 1);
-    reply = pop(world, &upload, 10);
+    reply = step_back(world, &upload, 10);
     assert_no_error(&reply);
     assert_rows(world, 0, 0);
     upload_fini(&upload);
@@ -376,10 +436,10 @@ static void test_pop_of_rows_that_are_gone(void **state)
         load_chunk(world, &upload, chunk);
     side(world, "DELETE FROM file_data WHERE line_no IN (2, 25)");
     side(world, "UPDATE file_tracker SET wanted = 'stop'");
-    struct reply reply = pop(world, &upload, 10);
+    struct reply reply = step_back(world, &upload, 10);
     assert_no_error(&reply);
     assert_rows(world, 19, 2);
-    reply = pop(world, &upload, 1000);
+    reply = step_back(world, &upload, 1000);
     assert_no_error(&reply);
     assert_rows(world, 0, 0);
     upload_fini(&upload);
@@ -414,6 +474,8 @@ int main(void)
         WORLD_TEST(test_refused_by_commit),
         WORLD_TEST(test_target),
         WORLD_TEST(test_pop),
+        WORLD_TEST(test_pop_in_two),
+        WORLD_TEST(test_pop_waits_no_longer),
         WORLD_TEST(test_pop_of_rows_that_the_index_has_lost),
         WORLD_TEST(test_pop_of_rows_that_are_gone),
         WORLD_TEST(test_summary_gives_up),

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #define ROLE_BYTES 64
-#define MIGRATIONS 5 /* files in db/sql/migrations */
+#define MIGRATIONS 6 /* files in db/sql/migrations */
 
 static struct db_error migrate_as(struct world *world, const struct db_settings *settings)
 {
@@ -83,7 +83,7 @@ static void test_newer_schema(void **state)
     side(world, "DELETE FROM schema_version WHERE version = 999");
     assert_int_equal(err.meaning, DB_DENIED);
     assert_non_null(strstr(err.error.message, "has version 999, but this program knows versions "
-                                              "up to 5"));
+                                              "up to 6"));
     assert_true(err.error.hint[0]);
 }
 
@@ -132,7 +132,8 @@ static void use_as_service(struct world *world, const struct db_settings *settin
     gate(world, &reply.tracker, 1, false);
     move_on(world, conn, &reply, MOVE_STOP);
     assert_int_equal(reply.tracker.line, 10);
-    side(world, "SELECT pop(%lld, %lld, %lld, 1)", (long long)reply.tracker.id,
+    side(world, "SELECT pop_rows(%lld, 1, 10)", (long long)reply.tracker.id);
+    side(world, "SELECT pop_chunks(%lld, %lld, %lld, 1, 1, 0)", (long long)reply.tracker.id,
          (long long)reply.tracker.epoch, (long long)reply.tracker.token);
     move_on(world, conn, &reply, MOVE_EMPTY);
     side(world, "RESET ROLE; SET search_path = " WORLD_QUOTED);

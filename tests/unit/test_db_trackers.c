@@ -396,8 +396,8 @@ static void test_empty_requires_that_nothing_is_left(void **state)
         assert_false(reply.found);
         read_by(world, &reply, id, NULL, NULL, false);
     }
-    side(world, "SELECT pop(%lld, %lld, %lld, 100)", (long long)id, (long long)reply.tracker.epoch,
-         (long long)reply.tracker.token);
+    side(world, "SELECT pop_chunks(%lld, %lld, %lld, 1, 1, 0)", (long long)id,
+         (long long)reply.tracker.epoch, (long long)reply.tracker.token);
     move(world, &reply, MOVE_EMPTY);
     assert_true(reply.found);
     assert_int_equal(reply.tracker.status, STATUS_STOPPED);
