@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define PATIENCE_MS 1000
@@ -129,6 +130,24 @@ void log_line(enum log_level level, int64_t tracker, const char *fmt, ...)
     va_start(args, fmt);
     put(level, tracker, fmt, args);
     va_end(args);
+}
+
+const char *log_value(char out[LOG_VALUE_BYTES], const char *value)
+{
+    bool quoted = !value[0] || strpbrk(value, " \t\r\n\"\\=");
+    size_t used = 0;
+
+    if (quoted)
+        out[used++] = '"';
+    for (; *value && used < LOG_VALUE_BYTES - 3; value++) {
+        if (quoted && (*value == '"' || *value == '\\'))
+            out[used++] = '\\';
+        out[used++] = *value;
+    }
+    if (quoted)
+        out[used++] = '"';
+    out[used] = '\0';
+    return out;
 }
 
 void log_error(int64_t tracker, const struct error *err, const char *fmt, ...)

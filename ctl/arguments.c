@@ -262,6 +262,14 @@ static int check_operands(const struct arguments *arguments, struct error *err)
     return error_hint(err, "See: uploadctl help %s", command->name);
 }
 
+static int check_place(const struct arguments *arguments, struct error *err)
+{
+    if (!arguments->at || arguments->count == 1)
+        return 0;
+    error_set(err, ERR_USAGE, "--at is where one file lies, not several");
+    return error_hint(err, "Name one upload with it.");
+}
+
 /* Whether the answer is to be JSON, told before anything can be wrong. */
 static bool wants_json(int argc, char **argv)
 {
@@ -293,5 +301,7 @@ int arguments_parse(struct arguments *arguments, int argc, char **argv, struct e
         return rc;
     if ((rc = check_formats(arguments, err)) < 0)
         return rc;
-    return check_operands(arguments, err);
+    if ((rc = check_operands(arguments, err)) < 0)
+        return rc;
+    return check_place(arguments, err);
 }

@@ -29,6 +29,7 @@ struct arguments {
     bool csv;
     bool rows;
     const char *profile; /* NULL: the supervisor's default */
+    const char *at;      /* verify: where the file lies, or NULL */
     const char *status;  /* a durable status, or NULL */
     int64_t limit;       /* 0: none */
     int64_t priority;    /* PRIORITY_UNSAID: none */

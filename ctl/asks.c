@@ -32,6 +32,8 @@ static json_t *command_of(const struct asks *asks, const struct ask *ask)
         if (arguments->priority != PRIORITY_UNSAID)
             json_object_set_new(request, "priority", json_integer(arguments->priority));
     }
+    if (asks->at)
+        json_object_set_new(request, "at", json_string(asks->at));
     if (asks->command == IPC_FORGET)
         json_object_set_new(request, "rows", json_boolean(arguments->rows));
     if (asks->command == IPC_UPLOAD || asks->command == IPC_STOP)
@@ -306,7 +308,8 @@ struct asks *asks_new(const struct arguments *arguments)
     asks->follows = asks->waits || asks->command == IPC_VERIFY;
     asks->two_steps = asks->count > ASKS_OPEN_MAX;
     for (size_t i = 0; i < asks->count; i++)
-        if (named_init(&asks->list[i].named, arguments->operands[i], &err) < 0)
+        if (named_init(&asks->list[i].named, arguments->operands[i], &err) < 0 ||
+            (arguments->at && named_path(&asks->at, arguments->at, &err) < 0))
             ask_fail(&asks->list[i], &err);
     return asks;
 }
@@ -320,6 +323,7 @@ void asks_free(struct asks *asks)
         free(asks->list[i].profile);
     }
     follow_free(asks->follow);
+    free(asks->at);
     free(asks);
 }
 

@@ -40,6 +40,7 @@ struct ask {
 struct asks {
     const struct arguments *arguments;
     enum ipc_kind command;
+    char *at;       /* of verify: where the file lies, or NULL */
     bool waits;     /* for the ends of the uploads */
     bool follows;   /* shows how it goes on */
     bool two_steps; /* command first, wait later */

@@ -135,7 +135,9 @@ const struct command commands[COMMAND_COUNT] = {
                         "upload is PROCESSED; with 1 and the first records that differ when "
                         "they are not; when they are equal as far as an upload came that is not "
                         "PROCESSED, as wait ends of it.",
-                    .examples = {{"uploadctl verify orders.csv", "is all of it there, and once?"}}},
+                    .examples = {{"uploadctl verify orders.csv", "is all of it there, and once?"},
+                                 {"uploadctl verify 12 --at done/orders.csv",
+                                  "of a file that was moved since"}}},
     [CMD_FORGET] = {.name = "forget",
                     .also = " rm remove ",
                     .operands = "FILE|ID...",
@@ -223,6 +225,8 @@ const struct command_option command_options[] = {
      "answers as soon as the stop is durable; the rollback goes on"},
     {"timeout", 0, "TIME", TAKES_TIME, AT(timeout_ms), ON(CMD_WAIT),
      "waits no longer than this: 500ms, 30s, 5m, 1h"},
+    {"at", 0, "PATH", TAKES_TEXT, AT(at), ON(CMD_VERIFY),
+     "where the file lies now, when it was moved after its upload (out of a spool, say)"},
     {"rows", 0, NULL, TAKES_FLAG, AT(rows), ON(CMD_FORGET), "deletes the upload's rows, too"},
     {"csv", 0, NULL, TAKES_FLAG, AT(csv), ON(CMD_REJECTS),
      "prints them as CSV: line (the record's number), reason, raw (its bytes, to be corrected)"},

@@ -25,7 +25,8 @@ static enum exit_code waited_code(const json_t *upload)
         return ipc_int(upload, "rejects", 0) > 0 ? EXIT_REJECTS : EXIT_DONE;
     case STATUS_STOPPED:
     case STATUS_KILLED:
-        return EXIT_INTERRUPTED;
+        ipc_error_parse(json_object_get(upload, "error"), &err);
+        return err.code == ERR_FILE_CHANGED ? EXIT_FAILED : EXIT_INTERRUPTED;
     case STATUS_FAILED:
         ipc_error_parse(json_object_get(upload, "error"), &err);
         return error_code_exit(err.code) == EXIT_REFUSED ? EXIT_REFUSED : EXIT_FAILED;

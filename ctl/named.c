@@ -23,21 +23,24 @@ static int parse_id(struct named *named, const char *argument, struct error *err
     return error_hint(err, "IDs are in: uploadctl list");
 }
 
-static int parse_file(struct named *named, const char *argument, struct error *err)
+int named_path(char **path, const char *argument, struct error *err)
 {
     char escaped[512];
     char *cwd = NULL;
 
+    *path = NULL;
     if (!argument[0]) {
         error_set(err, ERR_FILE_NAME, "the name of a file is empty");
         return error_hint(err, "Give the path of a file; uploads are in: uploadctl list");
     }
     if (argument[0] != '/' && !(cwd = getcwd(NULL, 0)))
         return error_system(err, ERR_SYSTEM, errno, "cannot find out the current directory");
-    named->file = text_path_normal(argument, cwd ? cwd : "/");
+    *path = text_path_normal(argument, cwd ? cwd : "/");
     free(cwd);
-    if (text_path_is_normal(named->file))
+    if (text_path_is_normal(*path))
         return 0;
+    free(*path);
+    *path = NULL;
     text_escape(escaped, sizeof escaped, argument);
     error_set(err, ERR_FILE_NAME, "\"%s\" cannot be the name of a file to upload", escaped);
     return error_hint(err, "Rename the file: its path must be UTF-8, without a line break.");
@@ -47,7 +50,7 @@ int named_init(struct named *named, const char *argument, struct error *err)
 {
     *named = (struct named){.given = argument};
     return named_is_id(argument) ? parse_id(named, argument, err)
-                                 : parse_file(named, argument, err);
+                                 : named_path(&named->file, argument, err);
 }
 
 void named_fini(struct named *named)

@@ -24,6 +24,10 @@ int named_init(struct named *named, const char *argument, struct error *err) MUS
 
 void named_fini(struct named *named);
 
+/* The argument as a path, absolute and normal, which the caller frees; NULL after an error:
+ * ERR_FILE_NAME, ERR_SYSTEM. */
+int named_path(char **path, const char *argument, struct error *err) MUST_USE;
+
 /* Sets "file" or "id" of a request. */
 void named_put(const struct named *named, json_t *request);
 

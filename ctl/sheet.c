@@ -14,25 +14,26 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The last column is never cut to less: rather a line wraps. */
-#define LAST_COLUMNS 8
+/* The last column is never cut, or made narrower, to less: rather the terminal wraps. */
+#define CUT_COLUMNS 8
+#define WRAP_COLUMNS 20
 
 struct sheet {
     const struct sheet_column *columns;
     size_t column_count;
-    enum sheet_cut cut;
+    enum sheet_fit fit;
     char **cells; /* rows of column_count */
     size_t row_count, row_capacity;
     bool printed;
 };
 
-struct sheet *sheet_new(const struct sheet_column *columns, size_t count, enum sheet_cut cut)
+struct sheet *sheet_new(const struct sheet_column *columns, size_t count, enum sheet_fit fit)
 {
     struct sheet *sheet = NEW(struct sheet);
 
     sheet->columns = columns;
     sheet->column_count = count;
-    sheet->cut = cut;
+    sheet->fit = fit;
     return sheet;
 }
 
@@ -78,17 +79,56 @@ static size_t width_before_last(const struct sheet *sheet)
     return all;
 }
 
-static void cut_last(struct sheet *sheet)
+static size_t room_for_last(const struct sheet *sheet, size_t least)
 {
     size_t before = width_before_last(sheet);
     size_t columns = width_of_terminal(STDOUT_FILENO);
-    size_t room = columns > before + LAST_COLUMNS ? columns - before : LAST_COLUMNS;
+
+    return columns > before + least ? columns - before : least;
+}
+
+/* A row as so many as its last text takes; the others have blanks before it. */
+static void add_wrapped(struct sheet *sheet, char **row, size_t room)
+{
+    const char *texts[SHEET_COLUMNS];
+    size_t last = sheet->column_count - 1;
+    const char *rest = row[last];
+
+    memcpy(texts, row, sheet->column_count * sizeof *texts);
+    do {
+        size_t bytes = width_beginning(rest, room);
+        char *piece = mem_format("%.*s", (int)bytes, rest);
+        texts[last] = piece;
+        sheet_add(sheet, texts);
+        free(piece);
+        rest += bytes + strspn(rest + bytes, " ");
+        for (size_t c = 0; c < last; c++)
+            texts[c] = "";
+    } while (*rest);
+}
+
+static void wrap_last(struct sheet *sheet)
+{
+    struct sheet whole = *sheet;
+    size_t room = room_for_last(sheet, WRAP_COLUMNS);
+
+    sheet->cells = NULL;
+    sheet->row_count = sheet->row_capacity = 0;
+    for (size_t r = 0; r < whole.row_count; r++)
+        add_wrapped(sheet, whole.cells + r * whole.column_count, room);
+    forget_rows(&whole);
+    free(whole.cells);
+}
+
+static void cut_last(struct sheet *sheet)
+{
+    size_t room = room_for_last(sheet, CUT_COLUMNS);
 
     for (size_t r = 0; r < sheet->row_count; r++) {
         char **cell = &sheet->cells[(r + 1) * sheet->column_count - 1];
         size_t size = strlen(*cell) + 4;
         char *shorter = mem_new(size, 1);
-        if (sheet->cut == SHEET_CUT_START)
+        if (sheet->fit == SHEET_CUT_START)
             width_cut_start(shorter, size, *cell, room);
         else
             width_cut_end(shorter, size, *cell, room);
@@ -139,7 +179,9 @@ void sheet_print(struct sheet *sheet, bool headings_again)
 
     if (sheet->row_count == 0)
         return;
-    if (terminal)
+    if (terminal && sheet->fit == SHEET_WRAP)
+        wrap_last(sheet);
+    else if (terminal)
         cut_last(sheet);
     struct libscols_table *table = fill(sheet);
     /* what has to be cut is cut by now, and what has to be escaped is escaped; but libsmartcols

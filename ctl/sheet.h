@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* Tables for people, by libsmartcols. On a terminal the last column is cut to what is left of the
- * width; elsewhere nothing is cut. */
+ * width, or goes on in further lines; elsewhere it is as it is. */
 #ifndef CTL_SHEET_H
 #define CTL_SHEET_H
 
@@ -10,8 +10,8 @@
 /* A status is at the left, and has its color. */
 enum sheet_align { SHEET_LEFT, SHEET_RIGHT, SHEET_STATUS };
 
-/* What is cut away of the last column. */
-enum sheet_cut { SHEET_CUT_END, SHEET_CUT_START };
+/* What becomes of a last column that is too wide. */
+enum sheet_fit { SHEET_CUT_END, SHEET_CUT_START, SHEET_WRAP };
 
 struct sheet_column {
     const char *heading;
@@ -23,7 +23,7 @@ struct sheet_column {
 struct sheet;
 
 /* `columns` must outlive it. */
-struct sheet *sheet_new(const struct sheet_column *columns, size_t count, enum sheet_cut cut);
+struct sheet *sheet_new(const struct sheet_column *columns, size_t count, enum sheet_fit fit);
 void sheet_free(struct sheet *sheet);
 
 /* A row of as many texts as there are columns; copied. Control characters are escaped. */

@@ -267,7 +267,7 @@ static const struct sheet_column event_columns[] = {
 
 struct sheet *show_events_new(void)
 {
-    return sheet_new(event_columns, COUNT_OF(event_columns), SHEET_CUT_END);
+    return sheet_new(event_columns, COUNT_OF(event_columns), SHEET_WRAP);
 }
 
 void show_events_add(struct sheet *sheet, const json_t *event)

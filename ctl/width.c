@@ -81,6 +81,25 @@ void width_cut_start(char *out, size_t size, const char *text, size_t columns)
     snprintf(out, size, "%.*s%s", (int)columns, DOTS, text);
 }
 
+size_t width_beginning(const char *text, size_t columns)
+{
+    size_t used = 0;
+    size_t bytes = 0;
+    size_t blank = 0;
+
+    while (text[bytes]) {
+        size_t wide;
+        size_t n = character(text + bytes, &wide);
+        if (bytes > 0 && used + wide > columns)
+            return text[bytes] == ' ' || blank == 0 ? bytes : blank;
+        if (text[bytes] == ' ')
+            blank = bytes;
+        used += wide;
+        bytes += n;
+    }
+    return bytes;
+}
+
 bool width_is_screen(int fd)
 {
     const char *term = getenv("TERM");

@@ -17,6 +17,10 @@ void width_cut_end(char *out, size_t size, const char *text, size_t columns);
 /* The same, but the end stays: what tells paths from each other is there. */
 void width_cut_start(char *out, size_t size, const char *text, size_t columns);
 
+/* Bytes of the longest beginning within `columns`, at least a character; up to a blank, where there
+ * is one to break at. */
+size_t width_beginning(const char *text, size_t columns);
+
 /* Is there a terminal at this descriptor that can be drawn on (TERM)? */
 bool width_is_screen(int fd);
 

@@ -74,6 +74,8 @@ const struct ipc_field ipc_fields[] = {
 
     REF(IPC_VERIFY),
     FILE_OR_ID(IPC_VERIFY),
+    {IPC_VERIFY, "at", IPC_TEXT, false,
+     "where the file lies now, absolute and normal; when absent, where it was uploaded from"},
 
     REF(IPC_PONG),
     {IPC_PONG, "database", IPC_TEXT, true, "ready or away"},

@@ -218,7 +218,9 @@ static void item_again(struct item *item)
 
 static void item_refused(struct item *item, const struct error *err)
 {
-    log_error(0, err, "not uploaded path=%s", item->path);
+    char path[LOG_VALUE_BYTES];
+
+    log_error(0, err, "not uploaded path=%s", log_value(path, item->path));
     item_ended(item);
 }
 

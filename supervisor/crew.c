@@ -197,7 +197,7 @@ int crew_spawn(struct supervisor *supervisor, const struct tracker *row, const s
         .epoch = row->epoch,
         .token = row->token,
         .owner = supervisor->name,
-        .path = row->path,
+        .path = task->at ? task->at : row->path,
         .allow = conf->allow,
         .allow_count = conf->allow_count,
         .chunk_bytes = conf->chunk_bytes,

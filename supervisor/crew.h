@@ -11,6 +11,7 @@ struct task {
     enum job_mode mode;
     int64_t earlier; /* a PROCESSED tracker whose bytes the file must not be; 0: none */
     bool one_lane;   /* whatever is configured */
+    char *at; /* borrowed: where the file lies, when it is not where the row says; else NULL */
 };
 
 /* Starts a process for a tracker, under the configuration in force; what becomes of it is told as

@@ -91,6 +91,15 @@ static json_t *last_answer(const struct proving *proving)
     return message;
 }
 
+static void refuse(struct request *request, const struct tracker *row, const struct error *why)
+{
+    struct error err = *why;
+
+    if (why->code == ERR_FILE_MISSING && !request->at)
+        refusal_not_there(row, &err);
+    request_refuse(request, &err);
+}
+
 static void on_ended(void *arg, const struct ending *ending)
 {
     struct proving *proving = arg;
@@ -101,7 +110,7 @@ static void on_ended(void *arg, const struct ending *ending)
     if (request && ending->outcome == OUTCOME_EQUAL)
         request_done(request, last_answer(proving));
     else if (request)
-        request_refuse(request, &ending->error);
+        refuse(request, &proving->row, &ending->error);
     proving_free(proving);
 }
 
@@ -129,7 +138,7 @@ static int check(const struct supervisor *supervisor, const struct tracker *row,
 
 void proving_begin(struct request *request, const struct tracker *row)
 {
-    const struct task verify = {.mode = JOB_VERIFY};
+    const struct task verify = {.mode = JOB_VERIFY, .at = request->at};
     struct supervisor *supervisor = request->supervisor;
     struct error err;
 

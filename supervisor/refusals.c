@@ -90,10 +90,10 @@ int refusal_not_found(const struct request *request, struct error *err)
     return error_hint(err, "See all uploads with: uploadctl list");
 }
 
-int refusal_file_name(const struct request *request, struct error *err)
+int refusal_file_name(const char *path, struct error *err)
 {
     error_set(err, ERR_FILE_NAME, "\"%s\" is not the name of a file to the service",
-              shown(request->file).text);
+              shown(path).text);
     error_detail(err, "A file is named by its absolute, normal path.");
     return error_hint(err, "Give an absolute path without . or .. parts, in UTF-8, without a line "
                            "break.");
@@ -296,6 +296,17 @@ int refusal_in_progress(const struct tracker *row, struct error *err)
                       "Wait for its end with: uploadctl wait %" PRId64 "; or take it back with: "
                       "uploadctl stop %" PRId64,
                       row->id, row->id);
+}
+
+int refusal_not_there(const struct tracker *row, struct error *err)
+{
+    error_set(err, ERR_FILE_MISSING, "the file \"%s\" is not there any more",
+              shown(row->path).text);
+    return error_hint(
+        err,
+        "If it was moved (out of a spool, say), name the place where it lies now, within "
+        "the folders of [files] allow: uploadctl verify %" PRId64 " --at PATH",
+        row->id);
 }
 
 int refusal_provings(int64_t count, struct error *err)

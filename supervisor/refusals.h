@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 int refusal_not_found(const struct request *request, struct error *err);
-int refusal_file_name(const struct request *request, struct error *err);
+int refusal_file_name(const char *path, struct error *err);
 int refusal_status_name(const char *name, struct error *err);
 int refusal_profile(const struct request *request, const char *name, struct error *err);
 int refusal_settings(const struct request *request, const char *key, struct error *err);
@@ -26,6 +26,9 @@ int refusal_superseded(const struct request *request, struct error *err);
 /* Only an upload that has ended can be forgotten; or it was changed meanwhile. */
 int refusal_in_progress(const struct tracker *row, struct error *err);
 int refusal_moved_on(const struct tracker *row, struct error *err);
+
+/* The file that is to be verified is not there: it may have been moved. */
+int refusal_not_there(const struct tracker *row, struct error *err);
 
 /* So many uploads are being verified already. */
 int refusal_provings(int64_t count, struct error *err);

@@ -53,6 +53,7 @@ static void request_free(struct request *request)
         requests->oldest = request->newer;
     json_decref(request->ref);
     free(request->file);
+    free(request->at);
     free(request->profile);
     free(request->profile_text);
     free(request);
@@ -190,7 +191,9 @@ static int check_target(const struct request *request, struct error *err)
     if (!request->file == !request->id)
         return error_set(err, ERR_PROTOCOL, "a request names either \"file\" or \"id\"");
     if (request->file && !text_path_is_normal(request->file))
-        return refusal_file_name(request, err);
+        return refusal_file_name(request->file, err);
+    if (request->at && !text_path_is_normal(request->at))
+        return refusal_file_name(request->at, err);
     return 0;
 }
 
@@ -246,6 +249,7 @@ void request_begin(struct supervisor *supervisor, enum ipc_kind kind, const json
         .id = ipc_int(message, "id", 0),
         .wait = ipc_bool(message, "wait"),
         .rows = ipc_bool(message, "rows"),
+        .at = mem_dup(ipc_text(message, "at")),
         .older = requests->newest,
     };
     if (requests->newest)

@@ -46,6 +46,7 @@ struct request {
     bool reorders; /* the priority was asked for: also of what waits already */
 
     bool rows; /* forget: they go, too */
+    char *at;  /* verify: where the file lies now, or NULL */
 
     /* list, history, rejects: the page */
     enum status only;

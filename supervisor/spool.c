@@ -142,7 +142,7 @@ static void on_looked(uv_work_t *work, int status)
         spool->arrivals[i]->listed = false;
     for (size_t i = 0; i < spool->listing.count; i++) {
         const struct spool_file *file = &spool->listing.files[i];
-        arrival_seen(arrival_of(spool, file->name), &file->identity, file->ok);
+        arrival_seen(arrival_of(spool, file->name), file);
     }
     if (spool->rc == 0)
         drop_unlisted(spool);

@@ -10,6 +10,7 @@
 #include "supervisor/answers.h"
 #include "supervisor/database.h"
 #include "supervisor/requests.h"
+#include "supervisor/spool_list.h"
 #include "supervisor/spool_out.h"
 #include "supervisor/supervisor.h"
 
@@ -40,9 +41,11 @@ static void settle(struct arrival *arrival, uint64_t wait_ms)
 
 static void leave(struct arrival *arrival, const char *why)
 {
+    char path[LOG_VALUE_BYTES];
+
     if (!arrival->told)
         log_line(LOG_LEVEL_NOTICE, 0, "left in spool %s path=%s why=\"%s\"",
-                 arrival->spool->conf->name, arrival->path, why);
+                 arrival->spool->conf->name, log_value(path, arrival->path), why);
     arrival->told = true;
     arrival->step = ARRIVAL_LEFT;
     arrival->not_before_ms = now_ms(arrival) + LEFT_MS;
@@ -53,12 +56,15 @@ static void on_out(void *arg, const char *to_path, const struct error *err)
 {
     struct arrival *arrival = arg;
     const char *spool = arrival->spool->conf->name;
+    char path[LOG_VALUE_BYTES];
 
     arrival->out = NULL;
     if (!err)
-        log_line(LOG_LEVEL_INFO, 0, "moved out of spool %s path=%s", spool, to_path);
+        log_line(LOG_LEVEL_INFO, 0, "moved out of spool %s path=%s", spool,
+                 log_value(path, to_path));
     else if (err->code != ERR_DATABASE_AWAY)
-        log_error(0, err, "not moved out of spool %s path=%s", spool, arrival->path);
+        log_error(0, err, "not moved out of spool %s path=%s", spool,
+                  log_value(path, arrival->path));
     arrival->identity = (struct identity){0};
     arrival->since_ms = now_ms(arrival);
     arrival->complete = false;
@@ -89,10 +95,11 @@ static void move_out(struct arrival *arrival, const struct tracker *row, const s
         .rejects = row ? row->rejects : 0,
         .receipt = receipt_of(arrival, row, err),
     };
+    char path[LOG_VALUE_BYTES];
 
     if (err)
         log_error(row ? row->id : 0, err, "not uploaded from spool %s path=%s", spool->conf->name,
-                  arrival->path);
+                  log_value(path, arrival->path));
     arrival->step = ARRIVAL_MOVES;
     arrival->out = spool_out_new(supervisor->loop,
                                  supervisor->open ? database_reads(supervisor->database) : NULL,
@@ -139,10 +146,11 @@ static void on_uploaded(void *arg, json_t *message, bool last)
 static void upload(struct arrival *arrival)
 {
     json_t *message = ipc_new(IPC_UPLOAD);
+    char path[LOG_VALUE_BYTES];
 
     arrival->step = ARRIVAL_UPLOADED;
     log_line(LOG_LEVEL_INFO, 0, "arrived in spool %s path=%s", arrival->spool->conf->name,
-             arrival->path);
+             log_value(path, arrival->path));
     json_object_set_new(message, "ref", json_integer(0));
     json_object_set_new(message, "file", json_string(arrival->path));
     json_object_set_new(message, "profile", json_string(arrival->spool->conf->profile));
@@ -192,11 +200,25 @@ static void ask(struct arrival *arrival)
                           arrival->spool->conf->profile, on_row, arrival);
 }
 
+/* Most likely it is about to be written; unless it is said to be complete. */
+static bool is_blank(const struct arrival *arrival)
+{
+    return !arrival->complete && arrival->identity.size == 0;
+}
+
 void arrival_begin(struct arrival *arrival)
 {
     struct error err;
 
     error_clear(&arrival->refusal);
+    if (arrival->unfit) {
+        leave(arrival, arrival->unfit);
+        return;
+    }
+    if (is_blank(arrival)) {
+        leave(arrival, "it is empty");
+        return;
+    }
     if (text_path_is_normal(arrival->path)) {
         ask(arrival);
         return;
@@ -205,8 +227,7 @@ void arrival_begin(struct arrival *arrival)
     move_out(arrival, NULL, &err);
 }
 
-/* When it is complete, if nothing more happens to it; UINT64_MAX: not without news. An empty file
- * is most likely one that is about to be written. */
+/* When it is complete, if nothing more happens to it; UINT64_MAX: not without news. */
 uint64_t arrival_due_ms(const struct arrival *arrival)
 {
     uint64_t due =
@@ -218,20 +239,21 @@ uint64_t arrival_due_ms(const struct arrival *arrival)
         return arrival->not_before_ms;
     if (arrival->step != ARRIVAL_SETTLES)
         return UINT64_MAX;
-    if (!arrival->complete && (arrival->writing || arrival->identity.size == 0))
+    if (!arrival->complete && arrival->writing)
         return UINT64_MAX;
     return due > arrival->not_before_ms ? due : arrival->not_before_ms;
 }
 
 /* ---- from outside ---- */
 
-void arrival_seen(struct arrival *arrival, const struct identity *identity, bool complete)
+void arrival_seen(struct arrival *arrival, const struct spool_file *file)
 {
     arrival->listed = true;
-    arrival->complete = arrival->complete || complete;
-    if (identity_same(&arrival->identity, identity) || !arrival_rests(arrival))
+    arrival->complete = arrival->complete || file->ok;
+    if (identity_same(&arrival->identity, &file->identity) || !arrival_rests(arrival))
         return; /* else its upload finds out */
-    arrival->identity = *identity;
+    arrival->unfit = file->unfit;
+    arrival->identity = file->identity;
     arrival->since_ms = now_ms(arrival);
     arrival->told = false;
     arrival->step = ARRIVAL_SETTLES;

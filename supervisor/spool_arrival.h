@@ -13,9 +13,11 @@
 
 struct arrival;
 struct spool_out;
+struct spool_file;
 struct supervisor;
 
-/* Asked: the database for its tracker. Left: to whom stopped or killed it. */
+/* Asked: the database for its tracker. Left: to whom stopped or killed it, or as nothing that can
+ * be uploaded. */
 enum arrival_step { ARRIVAL_SETTLES, ARRIVAL_ASKED, ARRIVAL_UPLOADED, ARRIVAL_MOVES, ARRIVAL_LEFT };
 
 /* What all files of a spool share; it outlives them. */
@@ -30,6 +32,7 @@ struct arrival_spool {
 struct arrival {
     const struct arrival_spool *spool;
     char *name, *path;
+    const char *unfit;        /* why it cannot be uploaded, static, or NULL */
     struct identity identity; /* as last seen; all 0: it was only told of */
     enum arrival_step step;
     bool writing, complete; /* by what inotify tells; by its companion, or moved in */
@@ -44,8 +47,8 @@ struct arrival {
 struct arrival *arrival_new(const struct arrival_spool *spool, const char *name, uint64_t look);
 void arrival_free(struct arrival *arrival);
 
-/* The folder has it, as it is now; `complete`: its companion says so. */
-void arrival_seen(struct arrival *arrival, const struct identity *identity, bool complete);
+/* The folder has it, as it is now. */
+void arrival_seen(struct arrival *arrival, const struct spool_file *file);
 
 /* Works anybody on it? */
 bool arrival_rests(const struct arrival *arrival);

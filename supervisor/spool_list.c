@@ -28,16 +28,25 @@ static bool has_companion(int folder, const char *name)
     return there;
 }
 
-/* A file that has gone again meanwhile is none. */
+static const char *why_unfit(mode_t mode)
+{
+    if (S_ISREG(mode))
+        return NULL;
+    return S_ISLNK(mode) ? "it is a symbolic link" : "it is no regular file";
+}
+
+/* A file that has gone again meanwhile is none; neither is a folder: done and failed may be here.
+ */
 static void add(struct spool_listing *listing, int folder, const char *name)
 {
     struct stat st;
 
-    if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+    if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode))
         return;
     listing->files = mem_resize(listing->files, listing->count + 1, sizeof *listing->files);
     listing->files[listing->count++] = (struct spool_file){
         .name = mem_dup(name),
+        .unfit = why_unfit(st.st_mode),
         .identity = identity_of(&st),
         .ok = has_companion(folder, name),
     };

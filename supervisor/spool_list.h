@@ -14,6 +14,7 @@
 
 struct spool_file {
     char *name;
+    const char *unfit; /* why it cannot be uploaded, static, or NULL */
     struct identity identity;
     bool ok; /* its companion is there */
 };
@@ -23,8 +24,8 @@ struct spool_listing {
     size_t count;
 };
 
-/* Lists the regular files whose names match the pattern (fnmatch(3)); not those that begin with a
- * dot, and no companions. Errors: ERR_SYSTEM, with a hint; then the listing is empty. The caller
+/* Lists what matches the pattern (fnmatch(3)); no folders, nothing that begins with a dot, and no
+ * companions. Errors: ERR_SYSTEM, with a hint; then the listing is empty. The caller
  * ends it with spool_listing_fini. */
 int spool_list(struct spool_listing *listing, const char *folder, const char *pattern,
                struct error *err) MUST_USE;

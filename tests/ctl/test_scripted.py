@@ -241,6 +241,29 @@ def test_pages(supervisor):
         range(1, 1201))
 
 
+def test_history_on_a_narrow_terminal(supervisor):
+    """Nothing of a reason is cut away."""
+    reason = "the service was ended in the middle of the upload, and so was its worker"
+
+    def script(client, request):
+        client.answer(request, {"kind": "object", "event": {
+            "id": 1, "at": "2025-01-31T16:05:09Z", "from": "PROCESSING", "to": "KILLED",
+            "event": "interrupt", "reason": reason, "uid": 0, "host": "db-loader-1"}})
+        client.answer(request, {"kind": "done", "more": False})
+
+    one = supervisor(script)
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    process = start(one, "history", "7", stdout=slave, env={"TERM": "xterm", "LC_ALL": "C.UTF-8"})
+    assert process.wait(60) == 0
+    lines = os.read(master, 65536).decode().replace("\r", "").splitlines()
+    os.close(slave)
+    os.close(master)
+    heading = lines[0].index("REASON")
+    assert len(lines) > 3 and " ".join(line[heading:].strip() for line in lines[1:]) == reason
+    assert all(not line[:heading].strip() for line in lines[2:])
+
+
 def test_head_is_enough(supervisor):
     def script(client, request):
         for number in range(request.get("before", 100_000) - 1, 0, -1)[:500]:

@@ -204,6 +204,7 @@ def test_changed_between_kill_and_resume(service):
     assert "--restart" in error["hint"]
     after = service.status(path)
     assert (after["status"], after["rows"]) == ("KILLED", before["rows"])
+    service.ok("wait", path, code=1)
     assert service.sql.value("SELECT interrupted FROM uploader.file_tracker") is False
     assert check_exact(service, tracker) == "KILLED"
     again = service.ok("upload", "--restart", "--wait", path, "--json").json

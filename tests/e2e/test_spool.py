@@ -112,13 +112,23 @@ def test_what_was_there_before_the_start(new_spool):
         arrive(service, name, 10)
     (service.spool / "folder.csv").mkdir()
     os.symlink("/etc/passwd", service.spool / "link.csv")
+    os.mkfifo(service.spool / "fifo.csv")
     (service.spool / "empty.csv").touch()
     service.start()
     moved(service, "a.csv"), moved(service, "b.csv")
     time.sleep(0.5)
     assert uploads(service) == 2
-    left = {".hidden.csv", "other.txt", "folder.csv", "link.csv", "empty.csv", "done"}
+    left = {".hidden.csv", "other.txt", "folder.csv", "link.csv", "fifo.csv", "empty.csv", "done"}
     assert set(os.listdir(service.spool)) == left
+    for name, why in (("link.csv", "it is a symbolic link"), ("fifo.csv", "it is no regular file"),
+                      ("empty.csv", "it is empty")):
+        line = f'left in spool in path={service.spool}/{name} why="{why}"'
+        wait_until(lambda line=line: service.log_text().count(line), line)
+        assert service.log_text().count(line) == 1
+    assert "folder.csv" not in service.log_text()
+    with open(service.spool / "empty.csv", "w") as file:
+        file.write("name,email\na,b\n")
+    moved(service, "empty.csv")
 
 
 @pytest.mark.parametrize("data, code", [

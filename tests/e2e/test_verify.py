@@ -126,6 +126,24 @@ def test_a_file_that_was_changed_is_not_the_tables_fault(new_service, lanes):
     assert error["code"] == "file_changed" and "forget" not in error["hint"], error
 
 
+def test_a_file_that_was_moved_since(service):
+    path = service.people(count=2000, bad=[7])
+    tracker = service.ok("upload", "--wait", "--json", path, code=3).json["id"]
+    there = path.rename(service.files / "moved.csv")
+    error = service.ok("verify", tracker, "--json", code=1).json["error"]
+    assert error["code"] == "file_missing" and f"verify {tracker} --at" in error["hint"]
+    assert "PROCESSED" in service.ok("verify", tracker, "--at", there).out
+    assert "PROCESSED" in service.ok("verify", path, "--at", "moved.csv", cwd=service.files).out
+    there.write_bytes(there.read_bytes().replace(b"Person 3,", b"Person E,"))
+    error = service.ok("verify", tracker, "--at", there, "--json", code=1).json["error"]
+    assert error["code"] == "file_changed" and str(there) in error["message"]
+    error = service.ok("verify", tracker, "--at", "/etc/passwd", "--json", code=1).json["error"]
+    assert error["code"] == "file_outside"
+    assert service.ok("verify", tracker, "--at", "gone.csv", "--json", cwd=service.files,
+                      code=1).json["error"]["message"].endswith('gone.csv"')
+    assert "several" in service.ok("verify", tracker, path, "--at", there, code=2).err
+
+
 def test_settings_of_the_role_do_not_end_it(new_service):
     """One connection is idle in its transaction while the other brings the rows."""
     service = new_service(upload={"chunk_bytes": "4K", "lanes": 2})
@@ -262,21 +280,15 @@ def test_wide_rows(new_service):
     assert "from record 599 on" in service.ctl("verify", path).err
 
 
-def test_a_second_connection_that_is_not_to_be_had(new_service, cluster):
+def test_a_second_connection_that_is_not_to_be_had(new_service):
     service = new_service(upload={"chunk_bytes": "4K", "lanes": 1})
-    user = f"few_{service.database}"
-    service.set(database={"conninfo": cluster.conninfo(service.database, user)})
-    with cluster.connect() as sql:
-        sql.run(f"CREATE ROLE {user} LOGIN")
-        sql.run(f"ALTER DATABASE {service.database} OWNER TO {user}")
+    role = service.be_a_role()
     service.start()
     path = service.people(count=10_000)
     service.ok("upload", "--wait", path)
     service.set(upload={"lanes": 2})
     service.reload()
-    held = service.sql.value("SELECT count(*) FROM pg_stat_activity WHERE usename = %s", user)
-    with cluster.connect() as sql:
-        sql.run(f"ALTER ROLE {user} CONNECTION LIMIT {held + 1}")
+    service.allow_connections(role, 1)
     service.ok("verify", path)
     service.sql.run("DELETE FROM uploader.file_data WHERE line_no = 5000")
     assert "from record 5000 on" in service.ctl("verify", path).err

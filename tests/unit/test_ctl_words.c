@@ -140,6 +140,19 @@ static void test_widths(void **state)
     assert_string_equal(out, "..");
 }
 
+static void test_wrapped_widths(void **state)
+{
+    (void)state;
+    assert_int_equal(width_beginning("a user stops it", 80), 15);
+    assert_int_equal(width_beginning("a user stops it", 8), 6);
+    assert_int_equal(width_beginning("a user stops it", 6), 6);
+    assert_int_equal(width_beginning("a user stops it", 5), 1);
+    assert_int_equal(width_beginning("interrupted", 5), 5);
+    assert_int_equal(width_beginning("\xC3\xB6\xC3\xB6", 1), 2);
+    assert_int_equal(width_beginning("\xC3\xB6", 0), 2);
+    assert_int_equal(width_beginning("", 5), 0);
+}
+
 static void check_word(const char *text, const char *expected)
 {
     char *word = named_word(text);
@@ -362,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_local_times),
         cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_widths),
+        cmocka_unit_test(test_wrapped_widths),
         cmocka_unit_test(test_words_of_a_shell),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_raw),
