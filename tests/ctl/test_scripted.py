@@ -254,7 +254,8 @@ def test_history_on_a_narrow_terminal(supervisor):
     one = supervisor(script)
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    process = start(one, "history", "7", stdout=slave, env={"TERM": "xterm", "LC_ALL": "C.UTF-8"})
+    process = start(one, "history", "7", stdout=slave,
+                    env={"TERM": "xterm", "LC_ALL": "C.UTF-8", "NO_COLOR": "1"})
     assert process.wait(60) == 0
     lines = os.read(master, 65536).decode().replace("\r", "").splitlines()
     os.close(slave)
