@@ -169,12 +169,18 @@ static void check_folder(const struct block *block, const char *key, const char 
     struct place place = block_place(block, key);
     struct stat st;
     struct error err;
+    char *real = realpath(path, NULL);
 
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-        return;
-    error_set(&err, ERR_CONFIG, "there is no folder \"%s\" now", path);
-    error_hint(&err, "make it, or mend its name; until then no file of it can be uploaded");
-    report_warn(report, &place, &err);
+    if (real && strcmp(real, path) != 0) { /* no file is opened through one */
+        error_set(&err, ERR_CONFIG, "a symbolic link is on the way to \"%s\"", path);
+        error_hint(&err, "write %s; until then no file of it can be uploaded", real);
+        report_warn(report, &place, &err);
+    } else if (!real || stat(real, &st) < 0 || !S_ISDIR(st.st_mode)) {
+        error_set(&err, ERR_CONFIG, "there is no folder \"%s\" now", path);
+        error_hint(&err, "make it, or mend its name; until then no file of it can be uploaded");
+        report_warn(report, &place, &err);
+    }
+    free(real);
 }
 
 static void check_folders(const struct block *block, const struct conf *conf, struct report *report)

@@ -206,6 +206,16 @@ def test_check_warns_of_a_folder_that_is_not_there(new_service):
                                   '"/nowhere" now; '), done.stderr
 
 
+def test_check_warns_of_a_folder_behind_a_link(new_service):
+    service = new_service()
+    (service.folder / "link").symlink_to(service.files)
+    service.config.write_text(f"[files]\nallow = {service.folder}/link\n")
+    done = run("--config", service.config, "--check")
+    assert (done.returncode, done.stdout) == (0, "ok\n")
+    assert done.stderr.startswith(f"{service.config}:2: files.allow: warning: a symbolic link is on"), done
+    assert f"write {service.files};" in done.stderr
+
+
 # ---- the control socket ----
 
 
