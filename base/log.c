@@ -152,15 +152,16 @@ const char *log_value(char out[LOG_VALUE_BYTES], const char *value)
 
 void log_error(int64_t tracker, const struct error *err, const char *fmt, ...)
 {
-    char what[512];
-    char text[3584];
+    char what[LOG_VALUE_BYTES + 256];
+    char text[sizeof what + sizeof *err + 128];
     va_list args;
 
     va_start(args, fmt);
     vsnprintf(what, sizeof what, fmt, args);
     va_end(args);
-    snprintf(text, sizeof text, "%s: %s code=%s%s%s%s%s%s%s", what, err->message,
-             error_code_name(err->code), err->sqlstate[0] ? " sqlstate=" : "", err->sqlstate,
+    /* fields first: what is said in words may have a name in it that looks like one */
+    snprintf(text, sizeof text, "%s code=%s%s%s: %s%s%s%s%s", what, error_code_name(err->code),
+             err->sqlstate[0] ? " sqlstate=" : "", err->sqlstate, err->message,
              err->detail[0] ? " detail: " : "", err->detail, err->hint[0] ? " hint: " : "",
              err->hint);
     put_line(LOG_LEVEL_ERROR, tracker, text, err);

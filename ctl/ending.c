@@ -38,13 +38,21 @@ static enum exit_code waited_code(const json_t *upload)
     return EXIT_DONE;
 }
 
-enum exit_code ending_code(enum ipc_kind command, bool waited, const json_t *upload)
+/* Of what is equal: whoever removes the file when this is 0 wants all of it to be in. */
+static enum exit_code verified_code(const json_t *upload)
 {
     enum status status = status_of(upload);
 
-    if (command == IPC_VERIFY) /* who removes the file when this is 0 wants all of it to be in */
-        return status == STATUS_PROCESSED ? EXIT_DONE : waited_code(upload);
-    if (!waited || (command == IPC_STOP && status == STATUS_STOPPED))
+    if (status == STATUS_PROCESSED)
+        return EXIT_DONE;
+    return status == STATUS_FAILED ? waited_code(upload) : EXIT_INTERRUPTED;
+}
+
+enum exit_code ending_code(enum ipc_kind command, bool waited, const json_t *upload)
+{
+    if (command == IPC_VERIFY)
+        return verified_code(upload);
+    if (!waited || (command == IPC_STOP && status_of(upload) == STATUS_STOPPED))
         return EXIT_DONE;
     return waited_code(upload);
 }

@@ -7,6 +7,7 @@
 #include "db/recovery.h"
 #include "supervisor/database.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/uploads.h"
 
 #include <stdlib.h>
 
@@ -175,15 +176,21 @@ static int profile_of_job(const struct conf *conf, const struct tracker *row, en
     return 0;
 }
 
-static int64_t lanes_of(const struct conf *conf, const struct task *task)
+/* A rollback does not queue, so that there may be more of them than max_workers: the further ones
+ * have one connection each. */
+static int64_t lanes_of(const struct supervisor *supervisor, const struct task *task)
 {
+    const struct conf *conf = &supervisor->conf;
+    bool crowded = task->mode == JOB_ROLLBACK &&
+                   uploads_working(supervisor->uploads) >= (size_t)conf->max_workers;
+
 #ifdef UPLOADER_PAUSE
     const char *forced =
         getenv("UPLOADER_FORCE_LANES"); /* tests of what happens without the rule */
     if (forced)
         return strtol(forced, NULL, 10);
 #endif
-    return task->one_lane ? 1 : conf->lanes;
+    return task->one_lane || crowded ? 1 : conf->lanes;
 }
 
 int crew_spawn(struct supervisor *supervisor, const struct tracker *row, const struct task *task,
@@ -202,7 +209,7 @@ int crew_spawn(struct supervisor *supervisor, const struct tracker *row, const s
         .allow_count = conf->allow_count,
         .chunk_bytes = conf->chunk_bytes,
         .max_record = conf->max_record,
-        .lanes = lanes_of(conf, task),
+        .lanes = lanes_of(supervisor, task),
         .earlier = task->earlier,
         .content = conf->duplicates == DUPLICATES_CONTENT,
         .again = row->again,

@@ -129,10 +129,11 @@ static enum event event_of_move(struct upload *upload, enum move move)
 }
 
 /* What an earlier epoch's backends still hold is not waited for; the statement has no answer. A
- * stop leaves them to its worker, which rolls back under the new epoch. */
+ * stop leaves them to its worker, if it has one, which rolls back under the new epoch. */
 static void end_stragglers(const struct upload *upload, enum move move)
 {
-    bool ended = move == MOVE_FENCE || move == MOVE_KILL || move == MOVE_INTERRUPT ||
+    bool takes_over = (move == MOVE_STOP || move == MOVE_RESTART) && !upload->worker;
+    bool ended = takes_over || move == MOVE_FENCE || move == MOVE_KILL || move == MOVE_INTERRUPT ||
                  (move == MOVE_START && upload->start_line >= 0);
 
     if (ended && upload->supervisor->open)

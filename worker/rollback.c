@@ -196,11 +196,18 @@ static void on_step_planned(void *arg, const struct pop_step *step, const struct
         fail(lane, err);
         return;
     }
-    if (!step) { /* the chain does not begin with record 1, or somebody else has emptied it */
+    if (!step && rollback->below == 0) { /* somebody else has emptied it */
         end_well(rollback);
         return;
     }
+    if (!step) { /* the chain does not begin with record 1; the last step under way ends it */
+        lane->state = LANE_FREE;
+        rollback->all_planned = true;
+        return;
+    }
     PAUSE("rollback.before_step");
+    if (rollback->below == 0)
+        rollback->top = step->last_chunk;
     lane->step = *step;
     rollback->below = step->first_chunk;
     rollback->all_planned = step->first_line == 1;
@@ -228,6 +235,14 @@ static void plan_next(struct rollback *rollback)
 
 /* ---- the beginning ---- */
 
+static void on_summarized(void *arg, const struct db_error *err)
+{
+    struct pop_lane *lane = arg;
+
+    lane->rollback->plans = false;
+    on_free(arg, err);
+}
+
 /* All lanes are there that will be. */
 static void begin(struct rollback *rollback)
 {
@@ -240,12 +255,14 @@ static void begin(struct rollback *rollback)
         end_well(rollback);
         return;
     }
-    rollback->top = last->chunk_no;
-    if (last->last_line > step_records())
-        target_summarize(first->conn, on_free, first);
-    else
-        first->state = LANE_FREE;
-    plan_next(rollback);
+    log_line(LOG_LEVEL_DEBUG, rollback->claim.tracker, "rolls back lanes=%zu",
+             rollback->lane_count);
+    if (last->last_line > step_records()) {
+        rollback->plans = true; /* each step would read what is not summarised */
+        target_summarize(first->conn, on_summarized, first);
+    } else {
+        on_free(first, NULL);
+    }
 }
 
 static void open_lane(struct rollback *rollback);
@@ -278,6 +295,17 @@ static void on_point_known(void *arg, const struct checkpoint *last, const struc
         begin(rollback);
 }
 
+/* Behind a pooler that may be much later than it is connected, or never. */
+static void on_served(void *arg, const struct db_error *err)
+{
+    struct pop_lane *lane = arg;
+
+    if (err)
+        lane->state = LANE_LOST;
+    else
+        on_free(lane, NULL);
+}
+
 static void on_ready(void *arg)
 {
     struct pop_lane *lane = arg;
@@ -289,23 +317,27 @@ static void on_ready(void *arg)
         look_start(&rollback->look, lane->conn, rollback->claim.tracker, on_point_known, rollback);
         return;
     }
-    lane->state = LANE_FREE;
+    lane->state = LANE_BUSY;
+    chunk_rollback(lane->conn, on_served, lane);
     if (rollback->connecting == 0)
         begin(rollback);
 }
 
-/* One that cannot be had is done without. */
+/* One that cannot be had is done without, and one that is lost while it has nothing to do. */
 static void on_lost(void *arg, const struct db_error *err)
 {
     struct pop_lane *lane = arg;
     struct rollback *rollback = lane->rollback;
+    bool connects = lane->state == LANE_CONNECTS;
 
-    if (lane == rollback->lanes || lane->state != LANE_CONNECTS) {
+    if (lane->state == LANE_LOST)
+        return;
+    if (lane->state == LANE_BUSY || lane->state == LANE_ROWS_OUT || is_alone(lane)) {
         end_by_database(rollback, err);
         return;
     }
     lane->state = LANE_LOST;
-    if (--rollback->connecting == 0)
+    if (connects && --rollback->connecting == 0)
         begin(rollback);
 }
 

@@ -249,10 +249,10 @@ def test_the_grants_of_a_role_that_only_writes(server, new_app, tmp_path):
 
 @pytest.fixture
 def new_pooler(server, tmp_path):
-    """A maker of PgBouncers: (mode) -> port."""
+    """A maker of PgBouncers: (mode, sessions of the server that it has) -> port."""
     made = []
 
-    def make(mode):
+    def make(mode, pool_size=20):
         port = free_port()
         folder = Path(tempfile.mkdtemp(prefix="uplpb-", dir="/tmp"))
         folder.chmod(0o755)
@@ -261,7 +261,8 @@ def new_pooler(server, tmp_path):
             f"[databases]\n* = host={server.folder} port={server.port}\n[pgbouncer]\n"
             f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = plain\n"
             f"auth_file = {folder}/users\npool_mode = {mode}\nlogfile = {folder}/log\n"
-            f"ignore_startup_parameters = extra_float_digits,options\n")
+            f"ignore_startup_parameters = extra_float_digits,options\n"
+            f"default_pool_size = {pool_size}\n")
         if os.getuid() == 0:
             for path in (folder, folder / "users", folder / "ini"):
                 shutil.chown(path, SERVER_USER)
@@ -292,6 +293,23 @@ def test_a_pooler_of_sessions(server, new_app, new_pooler, tmp_path):
     service.ok("upload", path)
     service.ok("kill", path)
     service.ok("upload", "--wait", path)
+
+
+def test_a_rollback_behind_a_pooler_that_has_one_session_left(server, new_app, new_pooler, tmp_path):
+    """The other lanes are connected, and never served: they are done without."""
+    port = new_pooler("session", 3)  # the supervisor has two
+    service = new_app(f"host=127.0.0.1 port={port} user=app sslmode=disable"
+                      f" passfile={password_file(tmp_path)}", wait=False)
+    service.stop()
+    service.set(upload={"chunk_bytes": "4K", "lanes": 1}, supervisor={"stop_timeout": "1h"})
+    service.start(environment={"UPLOADER_STEP_RECORDS": "200"})
+    path = service.people("big.csv", 3000)
+    path.write_bytes(path.read_bytes() + b'"open')
+    service.ok("upload", "--wait", path, code=1)
+    service.set(upload={"lanes": 3})
+    service.reload()
+    assert service.ok("stop", path, "--json").json["status"] == "STOPPED"
+    assert "rolls back lanes=3" in service.log_text()
 
 
 def test_a_pooler_of_transactions_is_named(server, new_app, new_pooler, tmp_path):

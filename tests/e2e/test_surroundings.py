@@ -355,6 +355,16 @@ def test_a_name_fakes_no_field_of_the_log(service):
     plain = service.people("plain.csv", 10)
     service.ok("upload", "--wait", plain)
     assert f"path={plain}\n" in service.log_text()
+    path.write_text('name,email\n"open')
+    service.ok("upload", "--wait", path, code=1)
+    line, = (line for line in service.log_text().splitlines() if "the upload failed" in line)
+    assert f'path="{quoted}" code=file_quote: ' in line
+    deep = service.files / ("d" * 250) / ("e" * 250) / ('f" g' * 50)
+    deep.parent.mkdir(parents=True)
+    deep.write_text('name,email\n"open')
+    service.ok("upload", "--wait", deep, code=1)
+    quoted = str(deep).replace('"', '\\"')
+    assert f'path="{quoted}" code=file_quote: ' in service.log_text()
 
 
 # ---- its place ----

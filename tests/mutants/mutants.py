@@ -54,6 +54,8 @@ MUTANTS = [
     Mutant("pop_any_epoch", "a rollback's gate lets every epoch pass", "test_unit", POP,
            "t.id = a_tracker AND t.epoch = a_epoch AND t.token = a_token AND t.wanted IS NOT NULL",
            "t.id = a_tracker AND t.wanted IS NOT NULL"),
+    Mutant("pop_eager", "steps of a rollback are committed in any order", "test_lanes",
+           "worker/rollback.c", " || lane->step.last_chunk != rollback->top", ""),
     Mutant("pop_any_order", "a step of a rollback need not be the newest", "test_unit", POP,
            "IF newest IS DISTINCT FROM a_last_chunk THEN", "IF newest < a_last_chunk THEN"),
     Mutant("kill_goes_on", "what a user killed goes on after a restart", "test_recovery",
