@@ -131,7 +131,7 @@ def says(service, text, code):
     errors = [line for line in service.log_text().splitlines() if " error: " in line]
     lines = [line for line in errors if text in line]
     for line in lines:
-        assert f" code={code} " in line and " hint: " in line, line
+        assert re.search(rf" code={code}\b", line) and " hint: " in line, line
     return lines
 
 
@@ -341,7 +341,7 @@ def no_thread_of_supervisor(world, dice):
     assert not world.start_limited("--nproc=1:")
     assert service.process.poll() == 1
     line = service.only_error()
-    yield " code=system " in line and " hint: " in line and "threads" in line
+    yield " code=system: " in line and " hint: " in line and "threads" in line
 
 
 @contextlib.contextmanager
