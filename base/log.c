@@ -132,27 +132,28 @@ void log_line(enum log_level level, int64_t tracker, const char *fmt, ...)
     va_end(args);
 }
 
-const char *log_value(char out[LOG_VALUE_BYTES], const char *value)
+struct log_value log_value(const char *value)
 {
+    struct log_value out;
     bool quoted = !value[0] || strpbrk(value, " \t\r\n\"\\=");
     size_t used = 0;
 
     if (quoted)
-        out[used++] = '"';
-    for (; *value && used < LOG_VALUE_BYTES - 3; value++) {
+        out.text[used++] = '"';
+    for (; *value && used < sizeof out.text - 3; value++) {
         if (quoted && (*value == '"' || *value == '\\'))
-            out[used++] = '\\';
-        out[used++] = *value;
+            out.text[used++] = '\\';
+        out.text[used++] = *value;
     }
     if (quoted)
-        out[used++] = '"';
-    out[used] = '\0';
+        out.text[used++] = '"';
+    out.text[used] = '\0';
     return out;
 }
 
 void log_error(int64_t tracker, const struct error *err, const char *fmt, ...)
 {
-    char what[LOG_VALUE_BYTES + 256];
+    char what[sizeof(struct log_value) + 256];
     char text[sizeof what + sizeof *err + 128];
     va_list args;
 

@@ -40,10 +40,11 @@ void log_set_files(log_file_of *file_of, void *arg);
 void log_line(enum log_level level, int64_t tracker, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* A value of a field as it is, when it has only letters, digits and the like; else in double
- * quotes, with \" and \\ in it: a name can fake no field. Cut at the size of `out`, which is
- * returned. */
-#define LOG_VALUE_BYTES 1536
-const char *log_value(char out[LOG_VALUE_BYTES], const char *value);
+ * quotes, with \" and \\ in it: a name can fake no field. Cut where it is too long. */
+struct log_value {
+    char text[1536];
+};
+struct log_value log_value(const char *value);
 
 /* Writes an error with its code, detail, hint and SQLSTATE behind a text of the caller. */
 void log_error(int64_t tracker, const struct error *err, const char *fmt, ...) PRINTF_LIKE(3, 4);

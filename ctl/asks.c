@@ -308,9 +308,10 @@ struct asks *asks_new(const struct arguments *arguments)
     asks->follows = asks->waits || asks->command == IPC_VERIFY;
     asks->two_steps = asks->count > ASKS_OPEN_MAX;
     for (size_t i = 0; i < asks->count; i++)
-        if (named_init(&asks->list[i].named, arguments->operands[i], &err) < 0 ||
-            (arguments->at && named_path(&asks->at, arguments->at, &err) < 0))
+        if (named_init(&asks->list[i].named, arguments->operands[i], &err) < 0)
             ask_fail(&asks->list[i], &err);
+    if (arguments->at && named_path(&asks->at, arguments->at, &err) < 0) /* there is one */
+        ask_fail(&asks->list[0], &err);
     return asks;
 }
 

@@ -43,25 +43,29 @@ size_t width_of(const char *text)
     return all;
 }
 
+/* Bytes of the longest beginning within `columns`. */
+static size_t fitting(const char *text, size_t columns)
+{
+    size_t bytes = 0;
+    size_t wide;
+
+    for (size_t used = 0; text[bytes]; used += wide) {
+        size_t n = character(text + bytes, &wide);
+        if (used + wide > columns)
+            break;
+        bytes += n;
+    }
+    return bytes;
+}
+
 void width_cut_end(char *out, size_t size, const char *text, size_t columns)
 {
-    size_t used = 0;
-    size_t bytes = 0;
-
     if (width_of(text) <= columns) {
         snprintf(out, size, "%s", text);
         return;
     }
     size_t room = columns > strlen(DOTS) ? columns - strlen(DOTS) : 0;
-    while (text[bytes]) {
-        size_t wide;
-        size_t n = character(text + bytes, &wide);
-        if (used + wide > room)
-            break;
-        used += wide;
-        bytes += n;
-    }
-    snprintf(out, size, "%.*s%.*s", (int)bytes, text, (int)columns, DOTS);
+    snprintf(out, size, "%.*s%.*s", (int)fitting(text, room), text, (int)columns, DOTS);
 }
 
 void width_cut_start(char *out, size_t size, const char *text, size_t columns)
@@ -83,21 +87,15 @@ void width_cut_start(char *out, size_t size, const char *text, size_t columns)
 
 size_t width_beginning(const char *text, size_t columns)
 {
-    size_t used = 0;
-    size_t bytes = 0;
-    size_t blank = 0;
+    size_t bytes = fitting(text, columns);
+    size_t wide;
 
-    while (text[bytes]) {
-        size_t wide;
-        size_t n = character(text + bytes, &wide);
-        if (bytes > 0 && used + wide > columns)
-            return text[bytes] == ' ' || blank == 0 ? bytes : blank;
-        if (text[bytes] == ' ')
-            blank = bytes;
-        used += wide;
-        bytes += n;
-    }
-    return bytes;
+    if (bytes == 0 && text[0])
+        return character(text, &wide);
+    if (!text[bytes] || text[bytes] == ' ')
+        return bytes;
+    const char *blank = memrchr(text, ' ', bytes);
+    return blank && blank > text ? (size_t)(blank - text) : bytes;
 }
 
 bool width_is_screen(int fd)

@@ -75,20 +75,13 @@ static void on_begun(void *arg, PGresult *result, const struct db_error *err)
     caller->answer(caller->arg, err);
 }
 
-static void add_claim(struct params *params, const struct claim *claim)
-{
-    param_int(params, claim->tracker);
-    param_int(params, claim->epoch);
-    param_int(params, claim->token);
-}
-
 void chunk_begin(struct db_conn *conn, const struct claim *claim, bool synchronous,
                  int64_t lock_timeout_ms, on_chunk_done answer, void *arg)
 {
     struct chunk_caller caller = {answer, arg, claim->tracker, claim->epoch};
     struct params params = {.count = 0};
 
-    add_claim(&params, claim);
+    param_claim(&params, claim);
     param_text(&params, claim->owner);
     param_bool(&params, synchronous);
     param_int(&params, lock_timeout_ms);
@@ -102,7 +95,7 @@ void chunk_commit(struct db_conn *conn, const struct claim *claim,
     struct chunk_caller caller = {answer, arg, claim->tracker, claim->epoch};
     struct params params = {.count = 0};
 
-    add_claim(&params, claim);
+    param_claim(&params, claim);
     param_text(&params, claim->owner);
     param_int(&params, checkpoint->chunk_no);
     param_int(&params, checkpoint->first_line);

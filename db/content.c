@@ -32,9 +32,7 @@ void content_claim(struct db_conn *conn, const struct claim *claim, const unsign
     struct content_caller caller = {answer, arg};
     struct params params = {.count = 0};
 
-    param_int(&params, claim->tracker);
-    param_int(&params, claim->epoch);
-    param_int(&params, claim->token);
+    param_claim(&params, claim);
     param_text(&params, claim->owner);
     param_bytes(&params, hash, CHECKPOINT_HASH_BYTES);
     param_int(&params, size);

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "db/chunks.h"
 #include "db/query.h"
 
 #include <inttypes.h>
@@ -28,6 +29,21 @@ void param_text(struct params *params, const char *value)
 void param_int(struct params *params, int64_t value)
 {
     add(params, mem_format("%" PRId64, value));
+}
+
+void param_int_if(struct params *params, bool given, int64_t value)
+{
+    if (given)
+        param_int(params, value);
+    else
+        add(params, NULL);
+}
+
+void param_claim(struct params *params, const struct claim *claim)
+{
+    param_int(params, claim->tracker);
+    param_int(params, claim->epoch);
+    param_int(params, claim->token);
 }
 
 void param_bool(struct params *params, bool value)

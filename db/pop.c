@@ -36,10 +36,7 @@ void pop_plan(struct db_conn *conn, int64_t tracker, int64_t below, int64_t reco
     struct params params = {.count = 0};
 
     param_int(&params, tracker);
-    if (below > 0)
-        param_int(&params, below);
-    else
-        param_text(&params, NULL);
+    param_int_if(&params, below > 0, below);
     param_int(&params, records);
     param_int(&params, STEP_CHUNKS);
     query_send_context(conn, SQL_pop_plan, &params, on_plan, &caller, sizeof caller);
@@ -66,10 +63,7 @@ void pop_rows(struct db_conn *conn, int64_t tracker, const struct pop_step *step
     param_int(&params, tracker);
     param_int(&params, step->first_line);
     param_int(&params, step->last_line);
-    if (lock_timeout_ms > 0)
-        param_int(&params, lock_timeout_ms);
-    else
-        param_text(&params, NULL);
+    param_int_if(&params, lock_timeout_ms > 0, lock_timeout_ms);
     query_send_context(conn, SQL_pop_rows, &params, on_rows, &caller, sizeof caller);
 }
 
@@ -97,9 +91,7 @@ void pop_chunks(struct db_conn *conn, const struct claim *claim, const struct po
     struct chunks_caller caller = {answer, arg};
     struct params params = {.count = 0};
 
-    param_int(&params, claim->tracker);
-    param_int(&params, claim->epoch);
-    param_int(&params, claim->token);
+    param_claim(&params, claim);
     param_int(&params, step->first_chunk);
     param_int(&params, step->last_chunk);
     param_int(&params, deleted);

@@ -36,10 +36,15 @@ struct params {
 
 void param_text(struct params *params, const char *value); /* NULL: NULL */
 void param_int(struct params *params, int64_t value);
+void param_int_if(struct params *params, bool given, int64_t value); /* else NULL */
 void param_bool(struct params *params, bool value);
 void param_bytes(struct params *params, const void *data, size_t size); /* as \x...; NULL: NULL */
 /* An array of bigint: '{1,2,3}'. */
 void param_ints(struct params *params, const int64_t *values, size_t count);
+
+/* Tracker, epoch and token, as those statements begin with that a worker writes by. */
+struct claim;
+void param_claim(struct params *params, const struct claim *claim);
 
 /* The answer: the last result that has rows (or the last one at all, for commands), or an error.
  * `result` is borrowed and NULL on an error. Called exactly once, in a later turn of the loop,

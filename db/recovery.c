@@ -266,10 +266,8 @@ void pause_set(struct db_conn *conn, const char *owner, int64_t uid, bool paused
     struct params params = {0};
 
     param_text(&params, owner);
-    if (paused && uid >= 0)
-        param_int(&params, uid);
-    else if (paused)
-        param_text(&params, NULL);
+    if (paused)
+        param_int_if(&params, uid >= 0, uid);
     query_send_context(conn, paused ? SQL_pause_set : SQL_pause_end, &params, on_pause_set, &caller,
                        sizeof caller);
 }

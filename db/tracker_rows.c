@@ -167,9 +167,6 @@ void param_asker(struct params *params, const struct asker *asker)
 
     gethostname(host, sizeof host - 1);
     param_text(params, asker->reason);
-    if (asker->uid < 0)
-        param_text(params, NULL);
-    else
-        param_int(params, asker->uid);
+    param_int_if(params, asker->uid >= 0, asker->uid);
     param_text(params, host);
 }

@@ -211,20 +211,18 @@ static const struct error *trouble_of(struct upload *upload)
 static void act_save_fail(struct upload *upload, const char *reason, struct request *by)
 {
     struct move_args args = args_of(upload, reason, by);
-    char path[LOG_VALUE_BYTES];
 
     args.error = trouble_of(upload);
     if (upload->seen.size > 0)
         args.identity = &upload->seen;
     log_error(upload->row.id, args.error, "the upload failed path=%s",
-              log_value(path, upload->path));
+              log_value(upload->path).text);
     rows_move(upload, MOVE_FAIL, &args);
 }
 
 static void act_save_return(struct upload *upload, const char *reason, struct request *by)
 {
     struct move_args args = args_of(upload, reason, by);
-    char path[LOG_VALUE_BYTES];
     /* STOPPED says that nothing is left: only true while no chunk has come in since */
     bool known = upload->prior == STATUS_FAILED ||
                  (upload->prior == STATUS_STOPPED && upload->row.chunk_no == 0);
@@ -232,7 +230,7 @@ static void act_save_return(struct upload *upload, const char *reason, struct re
     args.status = known ? upload->prior : STATUS_KILLED;
     args.error = trouble_of(upload);
     log_error(upload->row.id, args.error, "the file has changed path=%s",
-              log_value(path, upload->path));
+              log_value(upload->path).text);
     rows_move(upload, MOVE_RETURN, &args);
 }
 

@@ -218,9 +218,7 @@ static void item_again(struct item *item)
 
 static void item_refused(struct item *item, const struct error *err)
 {
-    char path[LOG_VALUE_BYTES];
-
-    log_error(0, err, "not uploaded path=%s", log_value(path, item->path));
+    log_error(0, err, "not uploaded path=%s", log_value(item->path).text);
     item_ended(item);
 }
 

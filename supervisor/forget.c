@@ -81,11 +81,9 @@ static void end(struct forget *forget, const struct error *err)
 /* Its history goes with it. */
 static void log_forgotten(const struct forget *forget)
 {
-    char path[LOG_VALUE_BYTES];
-
     log_line(LOG_LEVEL_NOTICE, forget->row.id, "forgotten rows=%lld %s uid=%lld path=%s",
              (long long)forget->row.rows, forget->rows ? "deleted" : "left", (long long)forget->uid,
-             log_value(path, forget->row.path));
+             log_value(forget->row.path).text);
 }
 
 static void on_forgotten(void *arg, bool gone, const struct db_error *err)

@@ -41,11 +41,9 @@ static void settle(struct arrival *arrival, uint64_t wait_ms)
 
 static void leave(struct arrival *arrival, const char *why)
 {
-    char path[LOG_VALUE_BYTES];
-
     if (!arrival->told)
         log_line(LOG_LEVEL_NOTICE, 0, "left in spool %s path=%s why=\"%s\"",
-                 arrival->spool->conf->name, log_value(path, arrival->path), why);
+                 arrival->spool->conf->name, log_value(arrival->path).text, why);
     arrival->told = true;
     arrival->step = ARRIVAL_LEFT;
     arrival->not_before_ms = now_ms(arrival) + LEFT_MS;
@@ -56,15 +54,14 @@ static void on_out(void *arg, const char *to_path, const struct error *err)
 {
     struct arrival *arrival = arg;
     const char *spool = arrival->spool->conf->name;
-    char path[LOG_VALUE_BYTES];
 
     arrival->out = NULL;
     if (!err)
         log_line(LOG_LEVEL_INFO, 0, "moved out of spool %s path=%s", spool,
-                 log_value(path, to_path));
+                 log_value(to_path).text);
     else if (err->code != ERR_DATABASE_AWAY)
         log_error(0, err, "not moved out of spool %s path=%s", spool,
-                  log_value(path, arrival->path));
+                  log_value(arrival->path).text);
     arrival->identity = (struct identity){0};
     arrival->since_ms = now_ms(arrival);
     arrival->complete = false;
@@ -95,11 +92,10 @@ static void move_out(struct arrival *arrival, const struct tracker *row, const s
         .rejects = row ? row->rejects : 0,
         .receipt = receipt_of(arrival, row, err),
     };
-    char path[LOG_VALUE_BYTES];
 
     if (err)
         log_error(row ? row->id : 0, err, "not uploaded from spool %s path=%s", spool->conf->name,
-                  log_value(path, arrival->path));
+                  log_value(arrival->path).text);
     arrival->step = ARRIVAL_MOVES;
     arrival->out = spool_out_new(supervisor->loop,
                                  supervisor->open ? database_reads(supervisor->database) : NULL,
@@ -146,11 +142,10 @@ static void on_uploaded(void *arg, json_t *message, bool last)
 static void upload(struct arrival *arrival)
 {
     json_t *message = ipc_new(IPC_UPLOAD);
-    char path[LOG_VALUE_BYTES];
 
     arrival->step = ARRIVAL_UPLOADED;
     log_line(LOG_LEVEL_INFO, 0, "arrived in spool %s path=%s", arrival->spool->conf->name,
-             log_value(path, arrival->path));
+             log_value(arrival->path).text);
     json_object_set_new(message, "ref", json_integer(0));
     json_object_set_new(message, "file", json_string(arrival->path));
     json_object_set_new(message, "profile", json_string(arrival->spool->conf->profile));
@@ -200,23 +195,23 @@ static void ask(struct arrival *arrival)
                           arrival->spool->conf->profile, on_row, arrival);
 }
 
-/* Most likely it is about to be written; unless it is said to be complete. */
-static bool is_blank(const struct arrival *arrival)
+/* NULL: it can be uploaded. One that is empty is most likely about to be written, unless it is said
+ * to be complete. */
+static const char *why_unfit(const struct arrival *arrival)
 {
-    return !arrival->complete && arrival->identity.size == 0;
+    bool blank = !arrival->complete && arrival->identity.size == 0;
+
+    return arrival->unfit ? arrival->unfit : blank ? "it is empty" : NULL;
 }
 
 void arrival_begin(struct arrival *arrival)
 {
+    const char *unfit = why_unfit(arrival);
     struct error err;
 
     error_clear(&arrival->refusal);
-    if (arrival->unfit) {
-        leave(arrival, arrival->unfit);
-        return;
-    }
-    if (is_blank(arrival)) {
-        leave(arrival, "it is empty");
+    if (unfit) {
+        leave(arrival, unfit);
         return;
     }
     if (text_path_is_normal(arrival->path)) {

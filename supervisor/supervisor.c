@@ -126,7 +126,6 @@ int supervisor_start(struct supervisor *supervisor, bool batch, bool include_sto
 {
     const struct conf *conf = &supervisor->conf;
     char *socket_path = batch ? mem_format("%s.batch", conf->socket) : mem_dup(conf->socket);
-    char path[LOG_VALUE_BYTES];
     int rc = make_start(supervisor, err);
 
     supervisor->name = make_name(conf, socket_path, batch);
@@ -136,7 +135,7 @@ int supervisor_start(struct supervisor *supervisor, bool batch, bool include_sto
         rc = start_parts(supervisor, err);
     if (rc == 0) {
         log_line(LOG_LEVEL_INFO, 0, "started version=%s name=\"%s\" socket=%s", UPLOADER_VERSION,
-                 supervisor->name, log_value(path, socket_path));
+                 supervisor->name, log_value(socket_path).text);
         systemd_ready(supervisor->systemd);
         if (batch)
             supervisor->batch = batch_new(supervisor, include_stopped);

@@ -21,12 +21,11 @@ static void log_edge(const struct upload *upload, enum event event, const struct
     enum status after = state_status(t->next);
     /* a row that was only looked at is no news */
     bool visible = after != STATUS_NONE && after != before && upload->state != ST_READING;
-    char path[LOG_VALUE_BYTES];
 
     log_line(visible ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, upload->row.id,
              "state=%s from=%s event=%s reason=\"%s\" line=%lld path=%s", state_name(t->next),
              state_name(upload->state), event_name(event), t->reason, (long long)upload->row.line,
-             log_value(path, upload->path));
+             log_value(upload->path).text);
 }
 
 static void enter(struct upload *upload, enum state state)

@@ -312,12 +312,11 @@ static void on_ready(void *arg)
     struct rollback *rollback = lane->rollback;
 
     rollback->connecting--;
+    lane->state = LANE_BUSY;
     if (lane == rollback->lanes) {
-        lane->state = LANE_BUSY;
         look_start(&rollback->look, lane->conn, rollback->claim.tracker, on_point_known, rollback);
         return;
     }
-    lane->state = LANE_BUSY;
     chunk_rollback(lane->conn, on_served, lane);
     if (rollback->connecting == 0)
         begin(rollback);
