@@ -149,8 +149,6 @@ static void on_summarized(void *arg, PGresult *result, const struct db_error *er
 void target_summarize(struct db_conn *conn, on_chunk_done answer, void *arg)
 {
     struct chunk_caller caller = {answer, arg, 0, 0};
-    struct params params = {.count = 0};
 
-    param_text(&params, conn->settings.schema);
-    query_send_context(conn, SQL_target_summarize, &params, on_summarized, &caller, sizeof caller);
+    query_send_context(conn, SQL_target_summarize, NULL, on_summarized, &caller, sizeof caller);
 }

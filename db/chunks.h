@@ -86,9 +86,8 @@ void chunk_commit(struct db_conn *conn, const struct claim *claim,
 /* ROLLBACK; also where no transaction is open. */
 void chunk_rollback(struct db_conn *conn, on_chunk_done answer, void *arg);
 
-/* brin_summarize_new_values on file_data's index, before a rollback or proof that reads it several
- * times. What fails in it is of no consequence: the answer has no error unless the connection is
- * lost. */
+/* brin_summarize_new_values on file_data's index, before a proof that reads it several times. What
+ * fails in it is of no consequence: the answer has no error unless the connection is lost. */
 void target_summarize(struct db_conn *conn, on_chunk_done answer, void *arg);
 
 #endif

@@ -24,7 +24,6 @@ static void on_plan(void *arg, PGresult *result, const struct db_error *err)
         .first_chunk = result_int(result, 0, "first_chunk"),
         .last_chunk = result_int(result, 0, "last_chunk"),
         .first_line = result_int(result, 0, "first_line"),
-        .last_line = result_int(result, 0, "last_line"),
     };
     caller->answer(caller->arg, &step, NULL);
 }
@@ -61,8 +60,8 @@ void pop_rows(struct db_conn *conn, int64_t tracker, const struct pop_step *step
     struct params params = {.count = 0};
 
     param_int(&params, tracker);
-    param_int(&params, step->first_line);
-    param_int(&params, step->last_line);
+    param_int(&params, step->first_chunk);
+    param_int(&params, step->last_chunk);
     param_int_if(&params, lock_timeout_ms > 0, lock_timeout_ms);
     query_send_context(conn, SQL_pop_rows, &params, on_rows, &caller, sizeof caller);
 }

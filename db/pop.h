@@ -9,7 +9,7 @@
 
 struct pop_step {
     int64_t first_chunk, last_chunk;
-    int64_t first_line, last_line; /* INT64_MAX for the newest step of all */
+    int64_t first_line;
 };
 
 /* The step below chunk `below` (0: the newest of all) of about `records` records, at least a chunk.

@@ -14,8 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Chunks of so many records go in one step: about a second. Small ones one by one would each search
- * the whole of what the load has just written. */
+/* Chunks of so many records go in one step: less than a second. */
 #define STEP_RECORDS 500000
 
 /* Of a lane that is not alone: what it waits for may be another's, which waits for it to commit. */
@@ -235,18 +234,9 @@ static void plan_next(struct rollback *rollback)
 
 /* ---- the beginning ---- */
 
-static void on_summarized(void *arg, const struct db_error *err)
-{
-    struct pop_lane *lane = arg;
-
-    lane->rollback->plans = false;
-    on_free(arg, err);
-}
-
 /* All lanes are there that will be. */
 static void begin(struct rollback *rollback)
 {
-    struct pop_lane *first = &rollback->lanes[0];
     const struct checkpoint *last = &rollback->look.last;
 
     rollback->events->on_connected(rollback->arg);
@@ -257,12 +247,8 @@ static void begin(struct rollback *rollback)
     }
     log_line(LOG_LEVEL_DEBUG, rollback->claim.tracker, "rolls back lanes=%zu",
              rollback->lane_count);
-    if (last->last_line > step_records()) {
-        rollback->plans = true; /* each step would read what is not summarised */
-        target_summarize(first->conn, on_summarized, first);
-    } else {
-        on_free(first, NULL);
-    }
+    rollback->plans = false;
+    on_free(rollback->lanes, NULL);
 }
 
 static void open_lane(struct rollback *rollback);
@@ -376,6 +362,7 @@ struct rollback *rollback_new(uv_loop_t *loop, const struct job *job, int64_t ep
                                               .schema = job->schema,
                                               .application_name = rollback->application_name};
     rollback->most_lanes = job->lanes;
+    rollback->plans = true; /* nothing is planned before all lanes are there */
     rollback->lanes = mem_new((size_t)job->lanes, sizeof *rollback->lanes);
     open_lane(rollback);
     return rollback;

@@ -9,6 +9,7 @@
 -- it was: here they are checked with the rows.
 -- What an operator allows the sessions of others does not count here: a chunk takes as long as it takes,
 -- and waits in its transaction for the one before it.
+-- The gate keeps where the chunk's rows went: from what is the last block now.
 -- Notices would tell the worker nothing, but look like the failure of a COPY.
 -- $1 tracker, $2 epoch, $3 token, $4 owner, $5 synchronous, $6 lock_timeout in ms
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
@@ -21,6 +22,8 @@ SET LOCAL lock_timeout = $6;
 SET LOCAL idle_in_transaction_session_timeout = 0;
 SET LOCAL client_min_messages = 'error';
 SET CONSTRAINTS ALL IMMEDIATE;
+SELECT pg_catalog.set_config('uploader.from_block',
+                             greatest(@schema@.last_block(), 0)::text, true);
 SELECT EXISTS (
     SELECT FROM @schema@.file_tracker AS t
     WHERE t.id = $1 AND t.epoch = $2 AND t.token = $3 AND t.owner = $4

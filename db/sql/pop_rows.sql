@@ -1,7 +1,7 @@
 -- mode: string
 -- Begins a step of a rollback, whose COMMIT is in pop_chunks.sql; it is acknowledged to a person, so
 -- it is durable: see chunk_begin.sql for the levels. One step waits in its transaction for another.
--- $1 tracker, $2 first line, $3 last line, $4 lock_timeout in ms, or NULL: the session's own
+-- $1 tracker, $2 first chunk, $3 last chunk, $4 lock_timeout in ms, or NULL: the session's own
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 SET LOCAL statement_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = 0;

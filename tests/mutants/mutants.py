@@ -6,8 +6,7 @@ from collections import namedtuple
 
 Mutant = namedtuple("Mutant", "name what tests file old new")
 
-GATE = "db/sql/migrations/001.sql"
-POP = "db/sql/migrations/006.sql"
+GATE = POP = "db/sql/migrations/006.sql"
 E2E = "test_recovery or test_states or test_files or test_lanes or test_supervisor"
 
 MUTANTS = [
@@ -54,6 +53,10 @@ MUTANTS = [
     Mutant("pop_any_epoch", "a rollback's gate lets every epoch pass", "test_unit", POP,
            "t.id = a_tracker AND t.epoch = a_epoch AND t.token = a_token AND t.wanted IS NOT NULL",
            "t.id = a_tracker AND t.wanted IS NOT NULL"),
+    Mutant("pop_place_of_others", "a rollback takes all rows out that lie where its own do",
+           "test_unit or test_lanes or test_states", POP,
+           "      AND d.file_tracker_id = a_tracker AND d.line_no BETWEEN a_first_line AND a_last_line;",
+           ";"),
     Mutant("pop_eager", "steps of a rollback are committed in any order", "test_lanes",
            "worker/rollback.c", " || lane->step.last_chunk != rollback->top", ""),
     Mutant("pop_any_order", "a step of a rollback need not be the newest", "test_unit", POP,

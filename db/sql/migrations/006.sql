@@ -1,16 +1,170 @@
 -- Version 6: a step of a rollback is two calls in one transaction, so that several connections can
 -- delete rows at once. Before, `pop` was one call; it stays for supervisors that run an older program.
+-- And a checkpoint keeps where in the table its rows went, so that a rollback need not have the index
+-- read all that was loaded first.
 
--- First, without a lock on the tracker: deletes the rows of some lines, and answers how many there
--- were. What it deletes stays visible to everybody else until pop_chunks has passed. Right after a
--- load the planner knows nothing yet of the table: without enable_seqscan = off it would read all of
--- it.
-CREATE FUNCTION @schema@.pop_rows(a_tracker bigint, a_first_line bigint, a_last_line bigint)
+-- The blocks that the table grew by while the chunk's rows went in. Others' rows are among them, and
+-- where space was free before, some of its own are elsewhere: nothing but speed may depend on it.
+ALTER TABLE @schema@.file_checkpoint ADD COLUMN from_block bigint, ADD COLUMN to_block bigint;
+
+CREATE FUNCTION @schema@.last_block() RETURNS bigint
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    SELECT pg_catalog.pg_relation_size($name$@schema@.file_data$name$)
+           / pg_catalog.current_setting('block_size')::bigint - 1;
+END;
+
+-- As in version 1, with the place: it begins with the block that was the last when the chunk began
+-- (chunk_begin.sql). Where there are more blocks than rows, too much of it would be others'.
+CREATE OR REPLACE FUNCTION @schema@.gate(
+    a_tracker bigint, a_epoch bigint, a_token bigint, a_owner text, a_chunk_no bigint,
+    a_first_line bigint, a_last_line bigint, a_start_offset bigint, a_end_offset bigint,
+    a_row_count bigint, a_reject_count bigint, a_hash bytea, a_final boolean)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $gate$
+DECLARE
+    k @schema@.file_checkpoint%ROWTYPE;
+    from_block bigint := nullif(current_setting('uploader.from_block', true), '');
+    to_block bigint := @schema@.last_block();
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'a chunk reads what is committed now, so it runs in read committed only'
+            USING ERRCODE = 'invalid_transaction_state';
+    END IF;
+
+    PERFORM FROM @schema@.file_tracker AS t
+    WHERE t.id = a_tracker AND t.epoch = a_epoch AND t.token = a_token AND t.owner = a_owner
+      AND t.status = 'PROCESSING' AND t.wanted IS NULL
+    FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'tracker % is no longer in epoch % or may not be uploaded',
+            a_tracker, a_epoch USING ERRCODE = 'UP001';
+    END IF;
+
+    SELECT * INTO k FROM @schema@.file_checkpoint AS c
+    WHERE c.file_tracker_id = a_tracker
+    ORDER BY c.chunk_no DESC LIMIT 1;
+    IF NOT FOUND THEN
+        k.chunk_no := 0;
+        k.last_line := 0;
+        k.end_offset := 0;
+        k.rows_total := 0;
+        k.rejects_total := 0;
+        k.final := false;
+    END IF;
+
+    -- IS NOT TRUE: a NULL anywhere refuses as well
+    IF (NOT k.final AND a_chunk_no = k.chunk_no + 1 AND a_first_line = k.last_line + 1
+        AND a_start_offset = k.end_offset AND a_end_offset >= a_start_offset
+        AND a_row_count >= 0 AND a_reject_count >= 0
+        AND a_last_line - a_first_line + 1 = a_row_count + a_reject_count) IS NOT TRUE THEN
+        RAISE EXCEPTION 'chunk % of tracker % does not continue its chain', a_chunk_no, a_tracker
+            USING ERRCODE = 'UP002',
+                  DETAIL = format('The last chunk is %s (final: %s), up to record %s and offset %s;'
+                                  ' this one has records %s to %s (%s rows, %s rejects) at offsets'
+                                  ' %s to %s.', k.chunk_no, k.final, k.last_line, k.end_offset,
+                                  a_first_line, a_last_line, a_row_count, a_reject_count,
+                                  a_start_offset, a_end_offset);
+    END IF;
+
+    IF (to_block - from_block BETWEEN 0 AND a_row_count) IS NOT TRUE THEN
+        from_block := NULL;
+        to_block := NULL;
+    END IF;
+
+    INSERT INTO @schema@.file_checkpoint
+        (file_tracker_id, chunk_no, first_line, last_line, start_offset, end_offset, row_count,
+         reject_count, rows_total, rejects_total, hash, final, from_block, to_block)
+    VALUES (a_tracker, a_chunk_no, a_first_line, a_last_line, a_start_offset, a_end_offset,
+            a_row_count, a_reject_count, k.rows_total + a_row_count,
+            k.rejects_total + a_reject_count, a_hash, a_final, from_block, to_block);
+END
+$gate$;
+
+-- brin_summarize_new_values on the table's index: right after a load its newest ranges are not
+-- summarised, and whoever looks for rows would read all of them, each time. Waits a second at most
+-- for another that summarises; what fails in it is of no consequence.
+CREATE FUNCTION @schema@.summarize_data() RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '1s'
+AS $summarize_data$
+BEGIN
+    PERFORM brin_summarize_new_values(i.indexrelid)
+    FROM pg_index AS i
+    JOIN pg_class AS b ON b.oid = i.indexrelid
+    JOIN pg_am AS a ON a.oid = b.relam
+    WHERE i.indrelid = $name$@schema@.file_data$name$::regclass AND a.amname = 'brin';
+EXCEPTION WHEN OTHERS THEN
+    RETURN;
+END
+$summarize_data$;
+
+-- First, without a lock on the tracker: deletes the rows of some chunks, and answers how many there
+-- were. What it deletes stays visible to everybody else until pop_chunks has passed. It looks where
+-- the checkpoints say, and with the index for what is not there.
+CREATE FUNCTION @schema@.pop_rows(a_tracker bigint, a_first_chunk bigint, a_last_chunk bigint)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $pop_rows$
+DECLARE
+    k record;
+    deleted bigint := 0;
+BEGIN
+    SELECT min(c.first_line) AS first_line, max(c.last_line) AS last_line,
+           sum(c.row_count) AS row_count, min(c.from_block) AS from_block,
+           max(c.to_block) AS to_block
+    INTO k
+    FROM @schema@.file_checkpoint AS c
+    WHERE c.file_tracker_id = a_tracker AND c.chunk_no BETWEEN a_first_chunk AND a_last_chunk;
+
+    IF k.from_block IS NOT NULL THEN
+        deleted := @schema@.remove_placed(a_tracker, k.first_line, k.last_line, k.from_block,
+                                          k.to_block);
+    END IF;
+    IF deleted < k.row_count THEN
+        PERFORM @schema@.summarize_data();
+        deleted := deleted + @schema@.remove_found(a_tracker, k.first_line, k.last_line);
+    END IF;
+    RETURN deleted;
+END
+$pop_rows$;
+
+-- The rows of some lines between two blocks. A session fills its last page before it takes a new
+-- one, and new pages are made up to 512 at a time, for all: so it begins a little before.
+CREATE FUNCTION @schema@.remove_placed(a_tracker bigint, a_first_line bigint, a_last_line bigint,
+                                       a_from_block bigint, a_to_block bigint)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
-AS $pop_rows$
+SET enable_indexscan = off
+SET enable_bitmapscan = off
+AS $remove_placed$
+DECLARE
+    from_place tid := format('(%s,0)', greatest(a_from_block - 512, 0));
+    to_place tid := format('(%s,0)', a_to_block + 1);
+    deleted bigint;
+BEGIN
+    DELETE FROM @schema@.file_data AS d
+    WHERE d.ctid >= from_place AND d.ctid < to_place
+      AND d.file_tracker_id = a_tracker AND d.line_no BETWEEN a_first_line AND a_last_line;
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    RETURN deleted;
+END
+$remove_placed$;
+
+-- The rows of some lines, wherever they are. Right after a load the planner knows nothing yet of the
+-- table: without enable_seqscan = off it would read all of it.
+CREATE FUNCTION @schema@.remove_found(a_tracker bigint, a_first_line bigint, a_last_line bigint)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $remove_found$
 DECLARE
     deleted bigint;
 BEGIN
@@ -19,7 +173,7 @@ BEGIN
     GET DIAGNOSTICS deleted = ROW_COUNT;
     RETURN deleted;
 END
-$pop_rows$;
+$remove_found$;
 
 -- Then the gate of a rollback, right before its COMMIT: the chunks whose rows are out go with their
 -- rejects and checkpoints; answers the last checkpoint that remains, if any. Raises UP001 when
