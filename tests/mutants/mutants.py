@@ -41,7 +41,7 @@ MUTANTS = [
            "int rc = source_check(&lane->input->source, err);",
            "int rc = source_check(&lane->input->source, err);\n    rc = 0;"),
     Mutant("second_pass_unchecked", "what is sent may differ from what was hashed", "test_unit",
-           "worker/pass.c", "(!pass->part && memcmp(hash, pass->chunk.hash, sizeof hash) != 0)", "false"),
+           "worker/pass.c", "(!pass->digest && memcmp(hash, pass->chunk.hash, sizeof hash) != 0)", "false"),
     Mutant("stop_unseen", "the gate does not look whether a stop is wanted", "test_unit", GATE,
            "t.status = 'PROCESSING' AND t.wanted IS NULL\n    FOR SHARE",
            "t.status = 'PROCESSING'\n    FOR SHARE"),
