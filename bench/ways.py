@@ -68,8 +68,9 @@ def uploader(lab, size):
 
 @way
 def uploader_one_chunk(lab, size):
-    """the same without a checkpoint but the last: chunk_bytes = 1G"""
-    return measured_upload(lab, laboratory.people(size.records), upload={"chunk_bytes": "1G"})
+    """the same without a checkpoint but the last: chunk_bytes = 1G, lanes = 1"""
+    return measured_upload(lab, laboratory.people(size.records),
+                           upload={"chunk_bytes": "1G", "lanes": 1})
 
 
 @way

@@ -6,10 +6,14 @@
 
 #include <stdlib.h>
 
+/* Of less a lane's share is not worth a chunk of its own. */
+#define LEAST_SHARE (INT64_C(8) << 20)
+
 struct splitter {
     struct scanner *scanner;
     int64_t size; /* of the file */
     int64_t chunk_bytes;
+    int64_t lanes;
     bool header_ahead; /* the next record is the header */
     struct chunk last;
 };
@@ -25,6 +29,7 @@ struct splitter *splitter_new(const struct source *source, char delimiter, char 
     scanner_hash_start(s->scanner);
     s->size = source->identity.size;
     s->chunk_bytes = chunk_bytes;
+    s->lanes = 1;
     s->header_ahead = header && s->last.chunk_no == 0;
     return s;
 }
@@ -42,9 +47,24 @@ void splitter_feed(struct splitter *s, struct digest *whole)
     scanner_feed(s->scanner, whole);
 }
 
+void splitter_share(struct splitter *s, size_t lanes)
+{
+    s->lanes = (int64_t)lanes;
+}
+
+static int64_t bytes_of_next(const struct splitter *s)
+{
+    int64_t share = (s->size - s->last.end_offset) / s->lanes;
+
+    if (share < LEAST_SHARE)
+        share = LEAST_SHARE;
+    return share < s->chunk_bytes ? share : s->chunk_bytes;
+}
+
 int splitter_next(struct splitter *s, struct chunk *chunk, struct error *err)
 {
     struct record record;
+    int64_t bytes = bytes_of_next(s);
     int rc = 0;
 
     if (s->last.final)
@@ -61,7 +81,7 @@ int splitter_next(struct splitter *s, struct chunk *chunk, struct error *err)
             continue;
         }
         chunk->last_line++;
-        if (record.end_offset - chunk->start_offset >= s->chunk_bytes)
+        if (record.end_offset - chunk->start_offset >= bytes)
             break;
     }
     if (rc < 0)

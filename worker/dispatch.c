@@ -468,6 +468,7 @@ void dispatch_start(struct dispatch *d, struct input *input, const struct point 
     d->point = *point;
     d->splitter = splitter_new(&input->source, profile->delimiter, profile->quote, profile->header,
                                d->job->max_record, d->job->chunk_bytes, &point->chunk);
+    splitter_share(d->splitter, d->most_lanes);
     d->digest = digest;
     splitter_feed(d->splitter, digest);
     advance(d);

@@ -162,6 +162,41 @@ static void test_chunks(void **state)
     close_world(&w);
 }
 
+/* Two lanes come to the end of a file at about the same time. */
+static void test_shares(void **state)
+{
+    static const char record[] = "somebody of some length,somebody@example.org\n";
+    const size_t records = (45 << 20) / (sizeof record - 1);
+    const int64_t mib = 1 << 20;
+    struct world w;
+    struct chunk chunk;
+    struct error err;
+    int64_t sizes[8], lines = 0;
+    size_t count = 0;
+
+    (void)state;
+    char *text = mem_new(records * sizeof record + 12, 1);
+    char *end = stpcpy(text, "name,email\n");
+    for (size_t i = 0; i < records; i++)
+        end = stpcpy(end, record);
+    open_world(&w, text, 20 * mib);
+    free(text);
+    splitter_share(w.splitter, 2);
+    while (splitter_next(w.splitter, &chunk, &err) > 0 && count < 8) {
+        assert_int_equal(chunk.first_line, lines + 1);
+        lines = chunk.last_line;
+        sizes[count++] = chunk.end_offset - chunk.start_offset;
+    }
+    assert_true(chunk.final);
+    assert_int_equal(lines, records);
+    assert_int_equal(count, 4); /* 20, the half of 25, 8 at least, and what is left */
+    assert_int_equal(sizes[0] / mib, 20);
+    assert_int_equal(sizes[1] / mib, 12);
+    assert_int_equal(sizes[2] / mib, 8);
+    assert_int_equal(sizes[3] / mib, 4);
+    close_world(&w);
+}
+
 /* Other bytes than the splitter's, at the same places: nothing of it may be committed. */
 static void test_changed_bytes(void **state)
 {
@@ -378,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_rows_and_rejects),
         cmocka_unit_test(test_reject_limit),
         cmocka_unit_test(test_chunks),
+        cmocka_unit_test(test_shares),
         cmocka_unit_test(test_changed_bytes),
         cmocka_unit_test(test_slices),
         cmocka_unit_test(test_outcomes),
