@@ -33,3 +33,16 @@ void checkpoint_decode(struct checkpoint *to, const PGresult *result, int row)
     to->final = result_bool(result, row, "final");
     read_hash(to->hash, result_text(result, row, "hash"));
 }
+
+void on_last_row(void *arg, PGresult *result, const struct db_error *err)
+{
+    const struct last_caller *caller = arg;
+    struct checkpoint last;
+
+    if (err || PQntuples(result) == 0) {
+        caller->answer(caller->arg, NULL, err);
+        return;
+    }
+    checkpoint_decode(&last, result, 0);
+    caller->answer(caller->arg, &last, NULL);
+}

@@ -47,6 +47,15 @@ void checkpoints_read(struct db_conn *conn, int64_t tracker, int64_t after, int6
     query_send_context(conn, SQL_checkpoints_read, &params, on_chain, &caller, sizeof caller);
 }
 
+void checkpoint_last(struct db_conn *conn, int64_t tracker, on_last_checkpoint answer, void *arg)
+{
+    struct last_caller caller = {answer, arg};
+    struct params params = {.count = 0};
+
+    param_int(&params, tracker);
+    query_send_context(conn, SQL_checkpoint_last, &params, on_last_row, &caller, sizeof caller);
+}
+
 struct chunk_caller {
     on_chunk_done answer;
     void *arg;

@@ -36,6 +36,11 @@ typedef void (*on_checkpoints)(void *arg, const struct checkpoint *checkpoints, 
 void checkpoints_read(struct db_conn *conn, int64_t tracker, int64_t after, int64_t limit,
                       on_checkpoints answer, void *arg);
 
+/* The last checkpoint of a tracker's chain; `last` is NULL when there is none. */
+typedef void (*on_last_checkpoint)(void *arg, const struct checkpoint *last,
+                                   const struct db_error *err);
+void checkpoint_last(struct db_conn *conn, int64_t tracker, on_last_checkpoint answer, void *arg);
+
 /* BEGIN (read committed), SET LOCAL synchronous_commit = off unless `synchronous`, SET LOCAL
  * lock_timeout, and a look at the epoch without a lock: DB_FENCED when it has moved on. After that,
  * or after a failure of what follows in the transaction, chunk_rollback ends it. */

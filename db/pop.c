@@ -66,33 +66,15 @@ void pop_rows(struct db_conn *conn, int64_t tracker, const struct pop_step *step
     query_send_context(conn, SQL_pop_rows, &params, on_rows, &caller, sizeof caller);
 }
 
-struct chunks_caller {
-    on_popped answer;
-    void *arg;
-};
-
-static void on_chunks(void *arg, PGresult *result, const struct db_error *err)
-{
-    const struct chunks_caller *caller = arg;
-    struct checkpoint left;
-
-    if (err || PQntuples(result) == 0) {
-        caller->answer(caller->arg, NULL, err);
-        return;
-    }
-    checkpoint_decode(&left, result, 0);
-    caller->answer(caller->arg, &left, NULL);
-}
-
 void pop_chunks(struct db_conn *conn, const struct claim *claim, const struct pop_step *step,
-                int64_t deleted, on_popped answer, void *arg)
+                int64_t deleted, on_last_checkpoint answer, void *arg)
 {
-    struct chunks_caller caller = {answer, arg};
+    struct last_caller caller = {answer, arg};
     struct params params = {.count = 0};
 
     param_claim(&params, claim);
     param_int(&params, step->first_chunk);
     param_int(&params, step->last_chunk);
     param_int(&params, deleted);
-    query_send_inside(conn, SQL_pop_chunks, &params, on_chunks, &caller, sizeof caller);
+    query_send_inside(conn, SQL_pop_chunks, &params, on_last_row, &caller, sizeof caller);
 }

@@ -26,10 +26,9 @@ void pop_rows(struct db_conn *conn, int64_t tracker, const struct pop_step *step
               int64_t lock_timeout_ms, on_rows_out answer, void *arg);
 
 /* The gate of a rollback, and COMMIT, synchronous; inside the transaction of pop_rows, which has
- * deleted so many. `left` is the last checkpoint that remains, NULL when nothing does. DB_FENCED
- * when the gate refuses, DB_CONFLICT when the step's chunks are not the newest. */
-typedef void (*on_popped)(void *arg, const struct checkpoint *left, const struct db_error *err);
+ * deleted so many. Answers the last checkpoint that remains. DB_FENCED when the gate refuses,
+ * DB_CONFLICT when the step's chunks are not the newest. */
 void pop_chunks(struct db_conn *conn, const struct claim *claim, const struct pop_step *step,
-                int64_t deleted, on_popped answer, void *arg);
+                int64_t deleted, on_last_checkpoint answer, void *arg);
 
 #endif

@@ -5,7 +5,6 @@
 #include "base/pause.h"
 #include "worker/content.h"
 #include "worker/known.h"
-#include "worker/look.h"
 #include "worker/outcome.h"
 #include "worker/verify.h"
 
@@ -20,8 +19,8 @@ struct load {
     const struct load_events *events;
     void *arg;
     struct dispatch *dispatch;
-    struct look look;
-    struct point point; /* the recovery point */
+    struct checkpoint last; /* when it began; chunk_no 0: none */
+    struct point point;     /* the recovery point */
     struct input *input;
     struct verify *verify;   /* NULL unless it compares */
     struct content *content; /* NULL unless it claims */
@@ -260,7 +259,7 @@ static void on_open_done(uv_work_t *work, int status)
     if (load->work_rc == 0) {
         compare(load);
     } else if (resumes && load->work_error.code == ERR_FILE_EMPTY) {
-        known_changed(load->job, &load->look.last, &load->work_error); /* all it had is gone */
+        known_changed(load->job, &load->last, &load->work_error); /* all it had is gone */
         end_as(load, OUTCOME_CHANGED, &load->work_error);
     } else {
         end_as(load, OUTCOME_FAILED, &load->work_error);
@@ -300,8 +299,10 @@ static void on_point_known(void *arg, const struct checkpoint *last, const struc
         end_by_database(load, err);
         return;
     }
-    if (last)
+    if (last) {
+        load->last = *last;
         load->point = point_of(last);
+    }
     if (load->point.chunk.final)
         end(load, &loaded); /* also when the file is gone */
     else
@@ -318,8 +319,7 @@ static void on_connected(void *arg)
     if (load->job->chunks == 0) /* as its start has read it: nobody but this worker adds any */
         open_file(load);
     else
-        look_start(&load->look, dispatch_conn(load->dispatch), load->job->tracker, on_point_known,
-                   load);
+        checkpoint_last(dispatch_conn(load->dispatch), load->job->tracker, on_point_known, load);
 }
 
 static void on_settled(void *arg)

@@ -8,7 +8,6 @@
 #include "base/pause.h"
 #include "db/pop.h"
 #include "db/trackers.h"
-#include "worker/look.h"
 #include "worker/outcome.h"
 
 #include <stdlib.h>
@@ -37,7 +36,7 @@ struct rollback {
     char *application_name;
     struct db_settings settings;
     struct claim claim;
-    struct look look; /* of the first lane, before all else */
+    struct checkpoint last; /* when it began; chunk_no 0: none */
     int64_t most_lanes;
     struct pop_lane *lanes;
     size_t lane_count, connecting; /* lanes that are opened; those whose connection is awaited */
@@ -237,7 +236,7 @@ static void plan_next(struct rollback *rollback)
 /* All lanes are there that will be. */
 static void begin(struct rollback *rollback)
 {
-    const struct checkpoint *last = &rollback->look.last;
+    const struct checkpoint *last = &rollback->last;
 
     rollback->events->on_connected(rollback->arg);
     rollback->events->on_step(rollback->arg, last->chunk_no > 0 ? last : NULL);
@@ -256,7 +255,7 @@ static void open_lane(struct rollback *rollback);
 static void on_inspected(void *arg, bool one_lane, const struct db_error *err)
 {
     struct rollback *rollback = arg;
-    int64_t steps = rollback->look.last.last_line / step_records() + 1;
+    int64_t steps = rollback->last.last_line / step_records() + 1;
 
     if (err && err->meaning == DB_LOST) {
         end_by_database(rollback, err);
@@ -273,6 +272,8 @@ static void on_point_known(void *arg, const struct checkpoint *last, const struc
 {
     struct rollback *rollback = arg;
 
+    if (last)
+        rollback->last = *last;
     if (err)
         end_by_database(rollback, err);
     else if (last && last->last_line > step_records() && rollback->most_lanes > 1)
@@ -300,7 +301,7 @@ static void on_ready(void *arg)
     rollback->connecting--;
     lane->state = LANE_BUSY;
     if (lane == rollback->lanes) {
-        look_start(&rollback->look, lane->conn, rollback->claim.tracker, on_point_known, rollback);
+        checkpoint_last(lane->conn, rollback->claim.tracker, on_point_known, rollback);
         return;
     }
     chunk_rollback(lane->conn, on_served, lane);

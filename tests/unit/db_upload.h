@@ -101,7 +101,7 @@ static inline void take_flag(void *arg, bool yes, const struct db_error *err)
     reply->count = yes;
 }
 
-static inline void take_popped(void *arg, const struct checkpoint *left, const struct db_error *err)
+static inline void take_last(void *arg, const struct checkpoint *left, const struct db_error *err)
 {
     struct reply *reply = arg;
 
@@ -270,7 +270,7 @@ static inline struct reply pop(struct world *world, const struct upload *upload,
 {
     struct reply reply = {0};
 
-    pop_chunks(world->conn, &upload->claim, step, deleted, take_popped, &reply);
+    pop_chunks(world->conn, &upload->claim, step, deleted, take_last, &reply);
     await(world, &reply.here);
     return reply;
 }

@@ -8,10 +8,14 @@ static void test_chunk(void **state)
 {
     struct world *world = world_of(state);
     struct upload upload;
-    struct reply chain = {0};
+    struct reply chain = {0}, before = {0}, last = {0};
     char hash[64];
 
     upload_open(world, &upload);
+    checkpoint_last(world->conn, upload.claim.tracker, take_last, &before);
+    await(world, &before.here);
+    assert_no_error(&before);
+    assert_int_equal(before.count, 0);
     for (int64_t chunk = 1; chunk <= 3; chunk++)
         load_chunk(world, &upload, chunk);
     assert_rows(world, 30, 3);
@@ -23,6 +27,10 @@ static void test_chunk(void **state)
     assert_no_error(&chain);
     assert_int_equal(chain.count, 2);
     assert_int_equal(chain.skipped, 3);
+    checkpoint_last(world->conn, upload.claim.tracker, take_last, &last);
+    await(world, &last.here);
+    assert_int_equal(last.count, 3);
+    assert_int_equal(last.skipped, 30);
     upload_fini(&upload);
 }
 
