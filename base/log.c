@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PATIENCE_MS 1000
@@ -36,6 +37,7 @@ void log_init(const char *name)
 {
     program = name;
     journal = journal_open();
+    tzset(); /* gmtime_r() reads a file the first time, which a worker that is confined may not */
 }
 
 void log_set_level(enum log_level level)
@@ -60,18 +62,27 @@ static bool has_room(void)
     return !stuck;
 }
 
+/* What a line begins with: for the journal the syslog prefix, of which it makes a field; it knows
+ * the time. Elsewhere the time, in UTC (RFC 3339). */
+static const char *begin_line(char out[TEXT_TIME_BYTES], enum log_level level)
+{
+    if (!journal)
+        return text_time(out, 0);
+    snprintf(out, TEXT_TIME_BYTES, "<%d>", (int)level);
+    return out;
+}
+
 /* One write(2) a line, so that lines of two processes never mix; a pipe that poll(2) calls writable
  * takes PIPE_BUF bytes at once. A log that cannot be written must not end an upload: the result is
  * ignored on purpose. */
-static void put_stream(enum log_level level, const char *object, const char *text, bool prefix)
+static void put_stream(enum log_level level, const char *object, const char *text)
 {
+    char begin[TEXT_TIME_BYTES];
     char line[PIPE_BUF];
-    int n = snprintf(line, sizeof line, "<%d>%s[%d]:%s %s: %s\n", (int)level, program,
-                     (int)getpid(), object, level_name(level), text);
-    /* the syslog prefix is for the journal alone: a person does not want to see it */
-    const char *from = prefix ? line : line + 3;
+    int n = snprintf(line, sizeof line, "%s%s%s[%d]:%s %s: %s\n", begin_line(begin, level),
+                     journal ? "" : " ", program, (int)getpid(), object, level_name(level), text);
 
-    if (n > 0 && has_room() && write(STDERR_FILENO, from, (size_t)(line + n - from)) < 0)
+    if (n > 0 && has_room() && write(STDERR_FILENO, line, (size_t)n) < 0)
         return;
 }
 
@@ -109,7 +120,7 @@ static void put_line(enum log_level level, int64_t tracker, const char *text,
         return;
     if (tracker)
         snprintf(object, sizeof object, " tracker=%" PRId64, tracker);
-    put_stream(level, object, safe, journal);
+    put_stream(level, object, safe);
 }
 
 static void PRINTF_LIKE(3, 0)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Length of the sequence that starts here, 0 when it is none (RFC 3629, section 4). */
 static size_t sequence(const unsigned char *s, size_t left)
@@ -117,6 +118,20 @@ bool text_to_int64(const char *text, int64_t min, int64_t max, int64_t *value)
         return false;
     *value = n;
     return true;
+}
+
+char *text_time(char out[TEXT_TIME_BYTES], int64_t from_now_ms)
+{
+    struct timespec now;
+    struct tm parts;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + from_now_ms;
+    time_t seconds = (time_t)(ms / 1000);
+    gmtime_r(&seconds, &parts);
+    size_t used = strftime(out, TEXT_TIME_BYTES, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(out + used, TEXT_TIME_BYTES - used, ".%03dZ", (int)(ms % 1000));
+    return out;
 }
 
 char *text_path_normal(const char *path, const char *cwd)

@@ -29,6 +29,10 @@ void text_count(char out[TEXT_COUNT_BYTES], int64_t n);
 #define TEXT_COUNTED_BYTES 56
 char *text_counted(char out[TEXT_COUNTED_BYTES], int64_t n, const char *noun);
 
+/* "2026-11-28T03:00:00.000Z": now and so many milliseconds, in UTC (RFC 3339). Returns `out`. */
+#define TEXT_TIME_BYTES 48
+char *text_time(char out[TEXT_TIME_BYTES], int64_t from_now_ms);
+
 /* The path made absolute (from `cwd`, itself absolute) and lexically normal: no empty, "."
  * or ".." component, no slash at the end. ".." at the root stays there. The caller frees. */
 char *text_path_normal(const char *path, const char *cwd);

@@ -137,6 +137,18 @@ static void show_status(const json_t *upload)
     fputc('\n', stdout);
 }
 
+/* Who waits for one whose owner is dead, waits for ever. */
+static void show_owner(const json_t *upload)
+{
+    char text[80];
+
+    if (strcmp(text_of(upload, "phase"), "foreign") != 0)
+        return;
+    snprintf(text, sizeof text, "if it is gone for good, type: uploadctl kill %lld",
+             (long long)ipc_int(upload, "id", 0));
+    line("", text);
+}
+
 void show_upload(const json_t *upload)
 {
     char text[2 * NUMBER_BYTES];
@@ -155,6 +167,7 @@ void show_upload(const json_t *upload)
     time_of(number, upload, "updated_at");
     line("updated", number);
     line_of("owner", upload, "owner");
+    show_owner(upload);
     if (ipc_text(upload, "content"))
         line_of("content", upload, "content");
     show_error(upload);

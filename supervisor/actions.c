@@ -52,6 +52,7 @@ static void begin_anew(struct upload *upload)
     upload->backoff_ms = 0;
     upload->start_line = -1;
     upload->uncounted = false;
+    upload_set_trouble(upload, NULL);
 }
 
 static void act_nothing(struct upload *upload, const char *reason, struct request *by)

@@ -3,6 +3,7 @@
 
 #include "base/advice.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "ipc/messages.h"
 #include "supervisor/crew.h"
 #include "supervisor/refusals.h"
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const char base64_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -109,30 +109,24 @@ static bool waits_to_retry(const struct upload *live)
                     live->state == ST_RECLEARING || live->refused);
 }
 
+/* A try that comes no further than the one before is in the same trouble, and may be for long. */
 static json_t *error_of(const struct tracker *row, const struct upload *live)
 {
-    if (waits_to_retry(live) && live->trouble)
+    bool tries = live && (live->state == ST_STARTING || live->state == ST_RUNNING);
+
+    if ((waits_to_retry(live) || tries) && live->trouble)
         return ipc_error_json(live->trouble);
     return ipc_error_json(&row->error);
 }
 
-/* When the next try is due; RFC 3339 in UTC, to the millisecond. */
+/* When the next try is due. */
 static json_t *retry_at_of(const struct upload *live)
 {
-    struct timespec now;
-    struct tm parts;
-    char text[48];
+    char text[TEXT_TIME_BYTES];
 
     if (!waits_to_retry(live) || !live->timer)
         return json_null();
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 +
-                 (int64_t)uv_timer_get_due_in(live->timer);
-    time_t seconds = (time_t)(ms / 1000);
-    gmtime_r(&seconds, &parts);
-    size_t used = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(text + used, sizeof text - used, ".%03dZ", (int)(ms % 1000));
-    return json_string(text);
+    return json_string(text_time(text, (int64_t)uv_timer_get_due_in(live->timer)));
 }
 
 static void put_waiting(json_t *json, const struct upload *live)

@@ -97,6 +97,8 @@ static void on_report(void *arg, bool rolling, const struct worker_report *repor
         return;
     if (!rolling)
         count(&upload->supervisor->metrics, &upload->row, report);
+    if (report->offset > upload->row.offset)
+        upload_set_trouble(upload, NULL); /* it is over */
     upload->row.line = report->line;
     upload->row.offset = report->offset;
     upload->row.rows = report->rows;
@@ -143,13 +145,14 @@ static void on_ended(void *arg, const struct ending *ending)
 
     upload->worker = NULL;
     upload->rate = 0;
-    upload->supervisor->metrics.crashes += ending->outcome == OUTCOME_CRASHED;
     upload->outcome = ending->outcome;
     upload->seen = ending->identity;
     if (ending->outcome == OUTCOME_TROUBLE && ending->error.code == ERR_SYSTEM)
         upload->uncounted = true;
-    if (ending->outcome == OUTCOME_CRASHED && upload->state != ST_KILLING)
+    if (ending->outcome == OUTCOME_CRASHED && upload->state != ST_KILLING) {
+        upload->supervisor->metrics.crashes++;
         log_error(upload->row.id, &ending->error, "the worker crashed");
+    }
     upload_set_trouble(upload, &ending->error);
     log_line(LOG_LEVEL_DEBUG, upload->row.id, "worker outcome=%s", outcome_name(ending->outcome));
     upload_event(upload, event_of(upload, ending->outcome), NULL);

@@ -8,6 +8,8 @@
 #include "supervisor/supervisor.h"
 #include "supervisor/uploads.h"
 
+#include <stdio.h>
+
 /* ---- what is due ---- */
 
 /* Shown KILLED, and yet no end: the next life goes on with it, or this one does in its turn. */
@@ -60,17 +62,27 @@ static void settle_waiter(struct request *request)
     }
 }
 
+static void finish_upload(struct request *request)
+{
+    const struct upload *upload = request->upload;
+    char note[160];
+
+    snprintf(note, sizeof note,
+             "another supervisor has it; if that one is gone for good: uploadctl kill %lld",
+             (long long)upload->row.id);
+    request_finish(request, upload->state == ST_FOREIGN ? note : NULL);
+}
+
 /* An upload command is answered as soon as it is durable. */
 static void settle_upload(struct request *request)
 {
     const struct upload *upload = request->upload;
-    bool foreign = upload->state == ST_FOREIGN;
 
     if (!request->durable) {
         if (has_ended(upload))
             refuse_superseded(request);
     } else if (!request->wait) {
-        request_finish(request, foreign ? "another supervisor has it" : NULL);
+        finish_upload(request);
     } else {
         request->waiter = true;
         request_show(request);

@@ -77,6 +77,13 @@ static json_t *receipt_of(const struct arrival *arrival, const struct tracker *r
                      "error", err ? ipc_error_json(err) : json_null());
 }
 
+/* Is the file in nowhere under its path, so that another command for it may name another? (One that
+ * has rows goes on under its old path alone.) */
+static bool is_let_in_nowhere(enum error_code code)
+{
+    return code == ERR_FILE_ENCODING || code == ERR_DUPLICATE;
+}
+
 /* `row` NULL: it has no tracker, or none that is its own. */
 static void move_out(struct arrival *arrival, const struct tracker *row, const struct error *err)
 {
@@ -91,6 +98,7 @@ static void move_out(struct arrival *arrival, const struct tracker *row, const s
         .tracker = row ? row->id : 0,
         .rejects = row ? row->rejects : 0,
         .receipt = receipt_of(arrival, row, err),
+        .advises = err && is_let_in_nowhere(err->code),
     };
 
     if (err)

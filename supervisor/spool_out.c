@@ -33,6 +33,7 @@ struct spool_out {
     struct identity identity;
     int64_t tracker, rejects, after; /* rejects behind this line are still to come */
     json_t *receipt;
+    bool advises;
     int from_fd, to_fd; /* the folders */
     char *to_name;      /* its name there */
     FILE *csv;          /* the rejects, under a temporary name */
@@ -172,12 +173,50 @@ static int write_page(struct spool_out *out, struct error *err)
     return refuse(err, "write", out->to, out->to_name);
 }
 
+/* A path in what a person is told to type, `at` its beginning, as it is once the file has moved;
+ * moves `at` behind what that is in place of. */
+static char *path_moved(const struct spool_out *out, const char **at)
+{
+    size_t folder = strlen(out->folder) + 1, name = strlen(out->name);
+
+    *at += folder;
+    if (strncmp(*at, out->name, name) != 0)
+        return mem_format("%s/", out->to); /* of one that is to be made beside it */
+    *at += name;
+    return mem_format("%s/%s", out->to, out->to_name);
+}
+
+static void tell_moved(const struct spool_out *out, json_t *error)
+{
+    const char *rest = json_string_value(json_object_get(error, "hint"));
+    char *folder = mem_format("%s/", out->folder);
+    char *told = mem_dup("");
+
+    for (const char *at; rest && (at = strstr(rest, folder)); rest = at) {
+        int before = (int)(at - rest);
+        char *path = path_moved(out, &at);
+        char *longer = mem_format("%s%.*s%s", told, before, rest, path);
+        free(path);
+        free(told);
+        told = longer;
+    }
+    if (rest) {
+        char *whole = mem_format("%s%s", told, rest);
+        json_object_set_new(error, "hint", json_string(whole));
+        free(whole);
+    }
+    free(told);
+    free(folder);
+}
+
 static int write_receipt(struct spool_out *out, struct error *err)
 {
     FILE *file = open_temporary(out, RECEIPT_SUFFIX, err);
 
     if (!file)
         return -(int)err->code;
+    if (out->advises)
+        tell_moved(out, json_object_get(out->receipt, "error"));
     json_dumpf(out->receipt, file, JSON_INDENT(2));
     fputc('\n', file);
     return close_temporary(out, file, RECEIPT_SUFFIX, err);
@@ -349,6 +388,7 @@ struct spool_out *spool_out_new(uv_loop_t *loop, struct db_conn *conn,
         .tracker = parcel->tracker,
         .rejects = parcel->rejects,
         .receipt = parcel->receipt,
+        .advises = parcel->advises,
         .from_fd = -1,
         .to_fd = -1,
     };

@@ -12,6 +12,7 @@
 #include "db/conn.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -24,6 +25,7 @@ struct spool_parcel {
     int64_t tracker;           /* 0: there is none */
     int64_t rejects;           /* that the tracker has */
     json_t *receipt;           /* taken over */
+    bool advises;              /* what its error's hint names is meant as it lies there, moved */
 };
 
 /* Gone: it lies there now, as `to_path`. Else `err` says why not: ERR_FILE_CHANGED when it is

@@ -39,11 +39,11 @@ struct rollback {
     struct checkpoint last; /* when it began; chunk_no 0: none */
     int64_t most_lanes;
     struct pop_lane *lanes;
-    size_t lane_count, connecting; /* lanes that are opened; those whose connection is awaited */
+    size_t lane_count, connecting; /* that are opened; of those, whose connection is awaited */
     int64_t top;                   /* the newest chunk that is in; 0: none */
     int64_t below;                 /* steps are planned down to this chunk; 0: none is */
     bool plans, all_planned;
-    bool ended;
+    bool connected, ended; /* it was told */
 };
 
 static int64_t step_records(void)
@@ -82,6 +82,15 @@ static void end_by_database(struct rollback *rollback, const struct db_error *er
 
 /* ---- steps ---- */
 
+/* There are all the lanes that there will be: it need not connect any more. */
+static void tell_connected(struct rollback *rollback)
+{
+    if (rollback->connecting > 0 || rollback->connected)
+        return;
+    rollback->connected = true;
+    rollback->events->on_connected(rollback->arg);
+}
+
 static void plan_next(struct rollback *rollback);
 
 static bool is_alone(const struct pop_lane *lane)
@@ -117,12 +126,14 @@ static void go_alone(struct pop_lane *lane)
         struct pop_lane *other = &rollback->lanes[i];
         if (other == lane)
             continue;
+        rollback->connecting -= other->state == LANE_CONNECTS;
         db_conn_close(other->conn);
         other->conn = NULL;
         other->state = LANE_LOST;
     }
     rollback->below = 0;
     rollback->plans = rollback->all_planned = false;
+    tell_connected(rollback);
     chunk_rollback(lane->conn, on_free, lane);
 }
 
@@ -233,25 +244,17 @@ static void plan_next(struct rollback *rollback)
 
 /* ---- the beginning ---- */
 
-/* All lanes are there that will be. */
 static void begin(struct rollback *rollback)
 {
-    const struct checkpoint *last = &rollback->last;
-
-    rollback->events->on_connected(rollback->arg);
-    rollback->events->on_step(rollback->arg, last->chunk_no > 0 ? last : NULL);
-    if (last->chunk_no == 0) {
-        end_well(rollback);
-        return;
-    }
+    tell_connected(rollback);
     log_line(LOG_LEVEL_DEBUG, rollback->claim.tracker, "rolls back lanes=%zu",
              rollback->lane_count);
-    rollback->plans = false;
     on_free(rollback->lanes, NULL);
 }
 
 static void open_lane(struct rollback *rollback);
 
+/* Further lanes take part as soon as they are there. */
 static void on_inspected(void *arg, bool one_lane, const struct db_error *err)
 {
     struct rollback *rollback = arg;
@@ -264,7 +267,18 @@ static void on_inspected(void *arg, bool one_lane, const struct db_error *err)
     if (!err && !one_lane)
         for (int64_t i = 1; i < rollback->most_lanes && i < steps; i++)
             open_lane(rollback);
-    if (rollback->connecting == 0)
+    begin(rollback);
+}
+
+static void on_prepared(void *arg, const struct db_error *err)
+{
+    struct rollback *rollback = arg;
+
+    if (err)
+        end_by_database(rollback, err);
+    else if (rollback->most_lanes > 1)
+        target_inspect(rollback->lanes[0].conn, on_inspected, rollback);
+    else
         begin(rollback);
 }
 
@@ -272,12 +286,18 @@ static void on_point_known(void *arg, const struct checkpoint *last, const struc
 {
     struct rollback *rollback = arg;
 
+    if (err) {
+        end_by_database(rollback, err);
+        return;
+    }
+    rollback->events->on_step(rollback->arg, last);
     if (last)
         rollback->last = *last;
-    if (err)
-        end_by_database(rollback, err);
-    else if (last && last->last_line > step_records() && rollback->most_lanes > 1)
-        target_inspect(rollback->lanes[0].conn, on_inspected, rollback);
+    if (!last)
+        end_well(rollback);
+    else if (last->last_line > step_records())
+        pop_prepare(rollback->lanes[0].conn, rollback->claim.tracker, step_records(), on_prepared,
+                    rollback);
     else
         begin(rollback);
 }
@@ -305,8 +325,7 @@ static void on_ready(void *arg)
         return;
     }
     chunk_rollback(lane->conn, on_served, lane);
-    if (rollback->connecting == 0)
-        begin(rollback);
+    tell_connected(rollback);
 }
 
 /* One that cannot be had is done without, and one that is lost while it has nothing to do. */
@@ -323,8 +342,10 @@ static void on_lost(void *arg, const struct db_error *err)
         return;
     }
     lane->state = LANE_LOST;
-    if (connects && --rollback->connecting == 0)
-        begin(rollback);
+    if (connects) {
+        rollback->connecting--;
+        tell_connected(rollback);
+    }
 }
 
 static const struct db_events conn_events = {on_ready, on_lost};
@@ -363,7 +384,6 @@ struct rollback *rollback_new(uv_loop_t *loop, const struct job *job, int64_t ep
                                               .schema = job->schema,
                                               .application_name = rollback->application_name};
     rollback->most_lanes = job->lanes;
-    rollback->plans = true; /* nothing is planned before all lanes are there */
     rollback->lanes = mem_new((size_t)job->lanes, sizeof *rollback->lanes);
     open_lane(rollback);
     return rollback;

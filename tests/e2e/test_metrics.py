@@ -45,9 +45,13 @@ def test_promtool_has_nothing_to_say(service):
 
 
 def test_what_goes_wrong_is_counted(new_service):
-    """A worker that dies, and a server that goes away."""
+    """A worker that dies, by nobody's command, and a server that goes away."""
     service = new_service(upload={"chunk_bytes": "4K"}).start()
     path, _ = service.in_the_middle()
+    service.ok("kill", path)
+    service.ok("upload", path)
+    service.wait_status(path, "PROCESSING")
+    wait_until(service.workers, "the worker")
     for pid in service.workers():
         os.kill(pid, 9)
     service.ok("wait", path)

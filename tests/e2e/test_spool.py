@@ -141,6 +141,11 @@ def test_a_file_that_cannot_be_uploaded(spool, data, code):
     receipt = moved(spool, "bad.csv", "failed")
     assert receipt["error"]["code"] == code
     assert (spool.spool / "failed/bad.csv").read_bytes() == data
+    # what the hint names is there
+    assert f"{spool.spool}/bad" not in receipt["error"]["hint"]
+    if code == "file_encoding":
+        assert f"{spool.spool}/failed/bad.csv > {spool.spool}/failed/bad.utf8.csv" in \
+            receipt["error"]["hint"]
 
 
 def test_too_many_rejects_and_a_second_try(new_spool):

@@ -2,6 +2,7 @@
 """uploaderd as a daemon: its socket, its name, its database, its end."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -107,6 +108,8 @@ def test_another_name_touches_nothing_but_by_command(new_service):
     two.stop()
     two.start()
     assert two.status(path)["status"] == "PROCESSING"  # its owner is gone, and nobody touched it
+    assert f"uploadctl kill {tracker}" in two.ok("status", path).out
+    assert f"uploadctl kill {tracker}" in two.ok("upload", path).out
     # the remedy for a lost host: kill is a fence, then it can be taken over
     assert two.ok("kill", path, "--json").json["status"] == "KILLED"
     assert check_exact(two, tracker) == "KILLED"
@@ -306,3 +309,10 @@ def test_many_clients(service):
     finally:
         for client in clients:
             client.close()
+
+
+def test_a_log_elsewhere_than_in_the_journal_has_the_time(service):
+    lines = service.log_text().splitlines()
+    assert lines
+    for line in lines:
+        assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z uploaderd\[\d+\]: ", line), line

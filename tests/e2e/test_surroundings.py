@@ -433,6 +433,27 @@ def test_clients_that_never_read_take_bounded_memory(new_service):
         client.close()
 
 
+def test_trouble_is_told_until_the_upload_comes_further(new_service):
+    """The next try may wait for long, and looks healthy all the while."""
+    service = new_service(upload={"chunk_bytes": "4K"}).start()
+    path, tracker = service.in_the_middle()
+    with service.cluster.connect(service.database) as blocker:
+        blocker.connection.autocommit = False
+        blocker.run("LOCK TABLE uploader.file_data IN SHARE MODE")
+        service.sql.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                        f" WHERE application_name LIKE 'uploader/%%/{tracker}/%%'")
+
+        def tries_again():
+            upload = service.status(tracker)
+            return upload["phase"] == "running" and upload["error"] and not upload["retry_at"]
+
+        wait_until(tries_again, "the trouble to be told of one that runs")
+        blocker.connection.rollback()
+    service.ok("wait", path)
+    assert service.status(path)["error"] is None
+    assert check_exact(service, tracker, True) == "PROCESSED"
+
+
 def test_a_right_that_is_lost_in_the_middle_is_said(cluster, new_service):
     """What the supervisor itself may not write: nobody knows unless status and wait say it."""
     service = new_service()

@@ -7,15 +7,19 @@
 -- where space was free before, some of its own are elsewhere: nothing but speed may depend on it.
 ALTER TABLE @schema@.file_checkpoint ADD COLUMN from_block bigint, ADD COLUMN to_block bigint;
 
+-- The table is looked up each time: somebody may put another in its place.
 CREATE FUNCTION @schema@.last_block() RETURNS bigint
 LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-    SELECT pg_catalog.pg_relation_size($name$@schema@.file_data$name$)
-           / pg_catalog.current_setting('block_size')::bigint - 1;
-END;
+SET search_path = pg_catalog, pg_temp
+AS $last_block$
+    SELECT pg_relation_size(to_regclass($name$@schema@.file_data$name$))
+           / current_setting('block_size')::bigint - 1
+$last_block$;
 
 -- As in version 1, with the place: it begins with the block that was the last when the chunk began
--- (chunk_begin.sql). Where there are more blocks than rows, too much of it would be others'.
+-- (chunk_begin.sql). Where it is far more than its rows can fill, it would be others' for the most
+-- part, and the index is better: a row has some 64 bytes beside its text, and eight chunks that load
+-- side by side are nothing unusual.
 CREATE OR REPLACE FUNCTION @schema@.gate(
     a_tracker bigint, a_epoch bigint, a_token bigint, a_owner text, a_chunk_no bigint,
     a_first_line bigint, a_last_line bigint, a_start_offset bigint, a_end_offset bigint,
@@ -69,7 +73,9 @@ BEGIN
                                   a_start_offset, a_end_offset);
     END IF;
 
-    IF (to_block - from_block BETWEEN 0 AND a_row_count) IS NOT TRUE THEN
+    IF (to_block - from_block
+        BETWEEN 0 AND 8192 + 8 * (a_end_offset - a_start_offset + 64 * a_row_count)
+                             / current_setting('block_size')::bigint) IS NOT TRUE THEN
         from_block := NULL;
         to_block := NULL;
     END IF;
@@ -83,22 +89,32 @@ BEGIN
 END
 $gate$;
 
--- brin_summarize_new_values on the table's index: right after a load its newest ranges are not
+-- brin_summarize_new_values on the table's indexes: right after a load their newest ranges are not
 -- summarised, and whoever looks for rows would read all of them, each time. Waits a second at most
--- for another that summarises; what fails in it is of no consequence.
+-- for another that summarises; what fails in it is of no consequence. In a transaction of its own,
+-- for CREATE INDEX CONCURRENTLY waits for older transactions with the lock that it asks for.
 CREATE FUNCTION @schema@.summarize_data() RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '1s'
 AS $summarize_data$
+DECLARE
+    brin regclass;
 BEGIN
-    PERFORM brin_summarize_new_values(i.indexrelid)
-    FROM pg_index AS i
-    JOIN pg_class AS b ON b.oid = i.indexrelid
-    JOIN pg_am AS a ON a.oid = b.relam
-    WHERE i.indrelid = $name$@schema@.file_data$name$::regclass AND a.amname = 'brin';
-EXCEPTION WHEN OTHERS THEN
-    RETURN;
+    FOR brin IN
+        SELECT i.indexrelid
+        FROM pg_partition_tree(to_regclass($name$@schema@.file_data$name$)) AS p
+        JOIN pg_index AS i ON i.indrelid = p.relid
+        JOIN pg_class AS b ON b.oid = i.indexrelid
+        JOIN pg_am AS a ON a.oid = b.relam
+        WHERE a.amname = 'brin' AND b.relkind = 'i'
+    LOOP
+        BEGIN
+            PERFORM brin_summarize_new_values(brin);
+        EXCEPTION WHEN OTHERS THEN
+            CONTINUE;
+        END;
+    END LOOP;
 END
 $summarize_data$;
 
@@ -112,45 +128,52 @@ SET search_path = pg_catalog, pg_temp
 AS $pop_rows$
 DECLARE
     k record;
+    place int8range;
     deleted bigint := 0;
 BEGIN
     SELECT min(c.first_line) AS first_line, max(c.last_line) AS last_line,
-           sum(c.row_count) AS row_count, min(c.from_block) AS from_block,
-           max(c.to_block) AS to_block
+           sum(c.row_count) AS row_count
     INTO k
     FROM @schema@.file_checkpoint AS c
     WHERE c.file_tracker_id = a_tracker AND c.chunk_no BETWEEN a_first_chunk AND a_last_chunk;
 
-    IF k.from_block IS NOT NULL THEN
-        deleted := @schema@.remove_placed(a_tracker, k.first_line, k.last_line, k.from_block,
-                                          k.to_block);
-    END IF;
+    -- A session fills its last page before it takes a new one, and new pages are made up to 512 at a
+    -- time, for all: so a place begins a little before.
+    FOR place IN
+        SELECT unnest(range_agg(int8range(greatest(c.from_block - 512, 0), c.to_block + 1)))
+        FROM @schema@.file_checkpoint AS c
+        WHERE c.file_tracker_id = a_tracker AND c.chunk_no BETWEEN a_first_chunk AND a_last_chunk
+          AND c.from_block IS NOT NULL
+    LOOP
+        deleted := deleted + @schema@.remove_placed(a_tracker, k.first_line, k.last_line,
+                                                    lower(place), upper(place));
+    END LOOP;
     IF deleted < k.row_count THEN
-        PERFORM @schema@.summarize_data();
         deleted := deleted + @schema@.remove_found(a_tracker, k.first_line, k.last_line);
     END IF;
     RETURN deleted;
 END
 $pop_rows$;
 
--- The rows of some lines between two blocks. A session fills its last page before it takes a new
--- one, and new pages are made up to 512 at a time, for all: so it begins a little before.
+-- The rows of some lines in the blocks from one to before another.
 CREATE FUNCTION @schema@.remove_placed(a_tracker bigint, a_first_line bigint, a_last_line bigint,
-                                       a_from_block bigint, a_to_block bigint)
+                                       a_from_block bigint, a_end_block bigint)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET enable_tidscan = on
 SET enable_seqscan = off
 SET enable_indexscan = off
 SET enable_bitmapscan = off
+SET jit = off
 AS $remove_placed$
 DECLARE
-    from_place tid := format('(%s,0)', greatest(a_from_block - 512, 0));
-    to_place tid := format('(%s,0)', a_to_block + 1);
+    from_place tid := format('(%s,0)', a_from_block);
+    end_place tid := format('(%s,0)', a_end_block);
     deleted bigint;
 BEGIN
     DELETE FROM @schema@.file_data AS d
-    WHERE d.ctid >= from_place AND d.ctid < to_place
+    WHERE d.ctid >= from_place AND d.ctid < end_place
       AND d.file_tracker_id = a_tracker AND d.line_no BETWEEN a_first_line AND a_last_line;
     GET DIAGNOSTICS deleted = ROW_COUNT;
     RETURN deleted;
@@ -164,6 +187,7 @@ RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
+SET jit = off
 AS $remove_found$
 DECLARE
     deleted bigint;
