@@ -36,9 +36,9 @@ void splitter_feed(struct splitter *splitter, struct digest *whole);
 void splitter_share(struct splitter *splitter, size_t lanes);
 
 /* The next chunk: 1, or 0 behind the final one. A chunk ends with the record that reaches
- * chunk_bytes, or less at the end of the file (splitter_share). A record that only the end of the file ends, and the empty lines at the end, are in
- * the final chunk; a file that ends behind the last checkpoint gives one final chunk without
- * records. Errors as scanner_next. */
+ * chunk_bytes, or less at the end of the file (splitter_share). A record that only the end of the
+ * file ends, and the empty lines at the end, are in the final chunk; a file that ends behind the
+ * last checkpoint gives one final chunk without records. Errors as scanner_next. */
 int splitter_next(struct splitter *splitter, struct chunk *chunk, struct error *err) MUST_USE;
 
 #endif
