@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct forget {
     struct supervisor *supervisor;
@@ -20,6 +21,8 @@ struct forget {
     struct tracker row; /* as it was when it was asked for */
     bool rows;          /* go, too */
     int64_t uid;        /* who asked */
+    int64_t left;       /* an earlier upload of the file, which is there still; 0: none */
+    int64_t left_rows;
     struct forget *next;
 };
 
@@ -46,10 +49,20 @@ void forgets_stop(struct supervisor *supervisor)
 
 /* ---- the answers ---- */
 
+/* Who names the file means, as like as not, all of its uploads. */
+static void add_left(char *note, size_t size, const struct forget *forget)
+{
+    char rows[TEXT_COUNTED_BYTES];
+    size_t used = strlen(note);
+
+    snprintf(note + used, size - used, "; upload %lld of the same file is still there, with %s",
+             (long long)forget->left, text_counted(rows, forget->left_rows, "row"));
+}
+
 static json_t *answer_of(const struct forget *forget)
 {
     char rows[TEXT_COUNTED_BYTES];
-    char note[TEXT_COUNTED_BYTES + 80];
+    char note[2 * TEXT_COUNTED_BYTES + 160];
     json_t *message = ipc_new(IPC_OBJECT);
 
     text_counted(rows, forget->row.rows, "row");
@@ -57,6 +70,8 @@ static json_t *answer_of(const struct forget *forget)
         snprintf(note, sizeof note, "%s deleted", rows);
     else
         snprintf(note, sizeof note, "%s left in the table, which no upload owns any more", rows);
+    if (forget->left)
+        add_left(note, sizeof note, forget);
     json_object_set_new(message, "upload", answer_upload(forget->supervisor, &forget->row, NULL));
     json_object_set_new(message, "note", json_string(note));
     json_object_set_new(message, "last", json_true());
@@ -86,6 +101,17 @@ static void log_forgotten(const struct forget *forget)
              log_value(forget->row.path).text);
 }
 
+static void on_left(void *arg, const struct tracker *row, const struct db_error *err)
+{
+    struct forget *forget = arg;
+
+    if (!err && row) {
+        forget->left = row->id;
+        forget->left_rows = row->rows;
+    }
+    end(forget, NULL); /* it is forgotten, whatever became of the question */
+}
+
 static void on_forgotten(void *arg, bool gone, const struct db_error *err)
 {
     struct forget *forget = arg;
@@ -95,7 +121,7 @@ static void on_forgotten(void *arg, bool gone, const struct db_error *err)
         end(forget, &err->error);
     } else if (gone) {
         log_forgotten(forget);
-        end(forget, NULL);
+        tracker_by_path(forget->conn, forget->row.path, on_left, forget);
     } else {
         refusal_moved_on(&forget->row, &moved);
         end(forget, &moved);

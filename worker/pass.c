@@ -124,17 +124,41 @@ bool pass_cut(const struct pass *pass, struct chunk *first, struct chunk *second
     return true;
 }
 
+void pass_counts_add(struct pass_counts *counts, const struct pass_counts *part)
+{
+    for (int64_t i = 0; i < part->rejects && counts->rejects + i < PASS_FIRST_REJECTS; i++)
+        counts->first_rejects[counts->rejects + i] = part->first_rejects[i];
+    counts->rows += part->rows;
+    counts->rejects += part->rejects;
+    if (part->rejects > 0) {
+        counts->reject_line = part->reject_line;
+        snprintf(counts->reject_reason, PASS_REASON_BYTES, "%s", part->reject_reason);
+    }
+}
+
+/* "3, 5, 8" */
+static void list_rejects(const struct pass_counts *counts, char *out, size_t size)
+{
+    size_t used = 0;
+
+    for (int64_t i = 0; i < counts->rejects && i < PASS_FIRST_REJECTS; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s%lld", i > 0 ? ", " : "",
+                                 (long long)counts->first_rejects[i]);
+}
+
 int pass_refuse_rejects(const struct input *input, const struct pass_counts *counts,
                         struct error *err)
 {
     char *command = outcome_command(input->job, NULL);
+    char lines[PASS_FIRST_REJECTS * 24];
 
+    list_rejects(counts, lines, sizeof lines);
     error_set(err, ERR_REJECT_LIMIT, "\"%s\" has more than %lld rejects", input->source.path,
               (long long)input->job->profile.reject_limit);
     error_detail(err,
                  "The last that was found is record %lld: %s. The chunk of records that it lies in "
-                 "is not in, nor are the rejects of that chunk kept.",
-                 (long long)counts->reject_line, counts->reject_reason);
+                 "is not in, nor are the rejects of that chunk kept; the first of them: %s.",
+                 (long long)counts->reject_line, counts->reject_reason, lines);
     error_hint(
         err,
         "Allow more (reject_limit of its profile's section, or else of [upload]; " HINT_RELOAD
@@ -158,6 +182,8 @@ static int take_reject(struct pass *pass, const struct record *record, const cha
 {
     struct pass_counts *counts = &pass->counts;
 
+    if (counts->rejects < PASS_FIRST_REJECTS)
+        counts->first_rejects[counts->rejects] = pass->line;
     counts->rejects++;
     counts->reject_line = pass->line;
     if (pass->kind == PASS_REJECTS)

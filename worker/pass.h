@@ -20,9 +20,13 @@ struct pass; /* private */
 /* Room for a reason, with its end: the reader's, or what the server says. */
 #define PASS_REASON_BYTES 768
 
+/* Of the first rejects of a chunk it is kept which they are. */
+#define PASS_FIRST_REJECTS 8
+
 /* What a pass has counted. */
 struct pass_counts {
     int64_t rows, rejects;
+    int64_t first_rejects[PASS_FIRST_REJECTS]; /* their lines: as many as there are rejects */
     int64_t reject_line; /* the last reject, when there is one, and its reason */
     char reject_reason[PASS_REASON_BYTES];
 };
@@ -61,6 +65,9 @@ bool pass_cut(const struct pass *pass, struct chunk *first, struct chunk *second
 
 /* ERR_FILE_UNSTABLE for a chunk that is not, or whose parts are not, what the splitter saw. */
 int pass_refuse_unstable(const struct input *input, const struct chunk *chunk, struct error *err);
+
+/* Counts what a part has, behind those before it. */
+void pass_counts_add(struct pass_counts *counts, const struct pass_counts *part);
 
 /* ERR_REJECT_LIMIT for a chunk with these counts. */
 int pass_refuse_rejects(const struct input *input, const struct pass_counts *counts,

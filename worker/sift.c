@@ -53,25 +53,16 @@ static void end(struct sift *s, const struct db_error *err)
 
 /* ---- counts ---- */
 
-static void add_counts(struct sift *s, const struct pass_counts *part)
-{
-    s->counts.rows += part->rows;
-    s->counts.rejects += part->rejects;
-    if (part->rejects > 0) {
-        s->counts.reject_line = part->reject_line;
-        snprintf(s->counts.reject_reason, PASS_REASON_BYTES, "%s", part->reject_reason);
-    }
-}
-
 /* The one record of a part is refused. */
 static int refuse(struct sift *s, const struct chunk *part, const struct db_error *why,
                   struct error *err)
 {
-    struct pass_counts one = {.rejects = 1, .reject_line = part->first_line};
+    struct pass_counts one = {
+        .rejects = 1, .first_rejects = {part->first_line}, .reject_line = part->first_line};
 
     snprintf(one.reject_reason, PASS_REASON_BYTES, "%s", why->error.message);
     refusals_add(&s->refusals, part->first_line, &why->error);
-    add_counts(s, &one);
+    pass_counts_add(&s->counts, &one);
     return s->counts.rejects > s->most_rejects ? pass_refuse_rejects(s->input, &s->counts, err) : 0;
 }
 
@@ -150,7 +141,7 @@ static void on_part_done(void *arg, const struct db_error *err)
         goes_on = take_refused(s, err, &failed);
     } else {
         digest_copy(s->digest, pass_digest(pass));
-        add_counts(s, pass_counts(pass));
+        pass_counts_add(&s->counts, pass_counts(pass));
     }
     transfer_close(s->transfer);
     s->transfer = NULL;

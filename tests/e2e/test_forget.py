@@ -125,3 +125,13 @@ def test_shutdown_in_its_middle(service):
         blocker.connection.rollback()
     service.start()
     assert service.ctl("status", path).code in (0, 4)  # it may have happened
+
+
+def test_an_earlier_upload_of_the_file_is_named(service):
+    path = service.people(count=10)
+    first = service.ok("upload", "--wait", path, "--json").json["id"]
+    path.write_text(path.read_text() + "one,more@example.org\n")
+    service.ok("upload", "--wait", path, code=6)  # it has grown: an upload of its own, refused
+    answer = service.ok("forget", path)
+    assert f"upload {first} of the same file is still there, with 10 rows" in answer.out
+    assert "still there" not in service.ok("forget", str(first)).out

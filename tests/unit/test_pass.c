@@ -134,6 +134,7 @@ static void test_reject_limit(void **state)
     assert_int_equal(splitter_next(w.splitter, &chunk, &err), 1);
     assert_int_equal(run(&w, &chunk, PASS_ROWS, 2, &counts, &err), -ERR_REJECT_LIMIT);
     assert_non_null(strstr(err.detail, "record 3: 1 field instead of 2"));
+    assert_non_null(strstr(err.detail, "the first of them: 1, 2, 3."));
     assert_non_null(strstr(err.hint, "uploadctl upload /tmp/test_pass."));
     assert_true(run(&w, &chunk, PASS_ROWS, 3, &counts, &err) > 0);
     assert_int_equal(run(&w, &chunk, PASS_ROWS, -1, &counts, &err), -ERR_REJECT_LIMIT);
