@@ -4,6 +4,7 @@ that are loaded, and what a way of loading one costs."""
 
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -61,7 +62,8 @@ def people_unended(records):
     """The same, but for its end: a quote that is never closed, so that an upload ends FAILED there
     with everything before it in."""
     def write(out):
-        out.write(people(records).read_text())
+        with people(records).open(encoding="utf-8", newline="") as whole:
+            shutil.copyfileobj(whole, out, 1 << 20)
         out.write('"open')
     return make_file(f"unended-{records}.csv", write)
 
