@@ -275,6 +275,6 @@ help:
 	@echo "make soak     an hour of faults: does it grow? (SOAK=\"--minutes N --files N --seed S\")"
 	@echo "make bench    compares speeds (B=name: one case; QUICK=1: small)"
 	@echo "make bench-scale  how cost grows, latencies, far servers (hours; QUICK=1: minutes)"
-	@echo "make mutants  breaks the product in some twenty ways, and sees that the tests notice"
+	@echo "make mutants  breaks the product in some thirty ways, and sees that the tests notice"
 	@echo "make fuzz     hostile input, half an hour a target (FUZZ_SECONDS=N, T=name); make fuzz-merge"
 	@echo "make model    the whole search of the protocol's model (make test runs a bounded one)"
