@@ -56,6 +56,14 @@ def test_rights(root):
             assert path.stat().st_mode & 0o7777 == (0o755 if program else 0o644), path
 
 
+def test_links_of_documents_lead_on(root):
+    pages = list((root / "usr/share/doc/uploader").rglob("*.md"))
+    assert len(pages) > 8
+    for page in pages:
+        for link in re.findall(r"\]\(([^)#:]+)[^)]*\)", page.read_text()):
+            assert (page.parent / link).exists(), (page, link)
+
+
 def test_units_name_the_places(tmp_path):
     make("install", tmp_path, prefix="/opt/it", sysconfdir="/opt/etc")
     for unit in (tmp_path / "opt/it/lib/systemd/system").glob("*.service"):
