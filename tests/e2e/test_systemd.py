@@ -442,4 +442,5 @@ def test_no_journal_after_all(new_service, tmp_path):
 def test_stream_of_somebody_else(new_service):
     """JOURNAL_STREAM is inherited by whoever sends the log elsewhere."""
     service = new_service().start(environment={"JOURNAL_STREAM": "1:1"})
-    assert all(line.startswith("uploader") for line in service.log_text().splitlines())
+    lines = service.log_text().splitlines()
+    assert lines and all(re.match(r"[-0-9]+T[:.0-9]+Z uploader", line) for line in lines)
