@@ -6,7 +6,8 @@ from collections import namedtuple
 
 Mutant = namedtuple("Mutant", "name what tests file old new")
 
-GATE = POP = "db/sql/migrations/006.sql"
+GATE = "db/sql/migrations/001.sql"
+POP = "db/sql/migrations/006.sql"
 E2E = "test_recovery or test_states or test_files or test_lanes or test_supervisor"
 
 MUTANTS = [

@@ -442,6 +442,11 @@ static void test_pop_of_rows_that_the_index_has_lost(void **state)
     let_index_hear(world, false);
     load_chunk(world, &upload, 2);
     let_index_hear(world, true);
+    side(world, "SET enable_seqscan = off");
+    assert_int_equal(side_int(world, "SELECT count(*) FROM file_data WHERE file_tracker_id = "
+                                     "(SELECT id FROM file_tracker) AND line_no > 10"),
+                     0);
+    side(world, "RESET enable_seqscan");
     assert_rows(world, 20, 2);
 
     side(world, "UPDATE file_checkpoint SET from_block = NULL");

@@ -3,10 +3,6 @@
 -- And a checkpoint keeps where in the table its rows went, so that a rollback need not have the index
 -- read all that was loaded first.
 
--- The blocks that the table grew by while the chunk's rows went in. Others' rows are among them, and
--- where space was free before, some of its own are elsewhere: nothing but speed may depend on it.
-ALTER TABLE @schema@.file_checkpoint ADD COLUMN from_block bigint, ADD COLUMN to_block bigint;
-
 -- The table is looked up each time: somebody may put another in its place.
 CREATE FUNCTION @schema@.last_block() RETURNS bigint
 LANGUAGE sql VOLATILE
@@ -16,78 +12,31 @@ AS $last_block$
            / current_setting('block_size')::bigint - 1
 $last_block$;
 
--- As in version 1, with the place: it begins with the block that was the last when the chunk began
--- (chunk_begin.sql). Where it is far more than its rows can fill, it would be others' for the most
--- part, and the index is better: a row has some 64 bytes beside its text, and eight chunks that load
--- side by side are nothing unusual.
-CREATE OR REPLACE FUNCTION @schema@.gate(
-    a_tracker bigint, a_epoch bigint, a_token bigint, a_owner text, a_chunk_no bigint,
-    a_first_line bigint, a_last_line bigint, a_start_offset bigint, a_end_offset bigint,
-    a_row_count bigint, a_reject_count bigint, a_hash bytea, a_final boolean)
-RETURNS void
-LANGUAGE plpgsql VOLATILE
+-- The blocks that the table grew by while the chunk's rows went in: from the one that was the last when
+-- the chunk began (chunk_begin.sql) to the one that is when its gate writes the checkpoint. NULL for
+-- those of earlier versions.
+ALTER TABLE @schema@.file_checkpoint ADD COLUMN from_block bigint, ADD COLUMN to_block bigint;
+ALTER TABLE @schema@.file_checkpoint
+    ALTER COLUMN from_block
+        SET DEFAULT nullif(pg_catalog.current_setting('uploader.from_block', true), '')::bigint,
+    ALTER COLUMN to_block SET DEFAULT @schema@.last_block();
+
+-- Where to look for a chunk's rows first. Others' rows are there, too, and where space was free
+-- before, some of its own are elsewhere: nothing but speed may depend on it. A session fills its last
+-- page before it takes a new one, and new pages are made up to 512 at a time, for all: so it begins
+-- a little before. NULL where it is far more than the rows can fill, for then it is others' for the
+-- most part, and the index is better: a row has some 64 bytes beside its text, and eight chunks that
+-- load side by side are nothing unusual.
+CREATE FUNCTION @schema@.place_of(a_chunk @schema@.file_checkpoint) RETURNS int8range
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-AS $gate$
-DECLARE
-    k @schema@.file_checkpoint%ROWTYPE;
-    from_block bigint := nullif(current_setting('uploader.from_block', true), '');
-    to_block bigint := @schema@.last_block();
-BEGIN
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
-        RAISE EXCEPTION 'a chunk reads what is committed now, so it runs in read committed only'
-            USING ERRCODE = 'invalid_transaction_state';
-    END IF;
-
-    PERFORM FROM @schema@.file_tracker AS t
-    WHERE t.id = a_tracker AND t.epoch = a_epoch AND t.token = a_token AND t.owner = a_owner
-      AND t.status = 'PROCESSING' AND t.wanted IS NULL
-    FOR SHARE;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'tracker % is no longer in epoch % or may not be uploaded',
-            a_tracker, a_epoch USING ERRCODE = 'UP001';
-    END IF;
-
-    SELECT * INTO k FROM @schema@.file_checkpoint AS c
-    WHERE c.file_tracker_id = a_tracker
-    ORDER BY c.chunk_no DESC LIMIT 1;
-    IF NOT FOUND THEN
-        k.chunk_no := 0;
-        k.last_line := 0;
-        k.end_offset := 0;
-        k.rows_total := 0;
-        k.rejects_total := 0;
-        k.final := false;
-    END IF;
-
-    -- IS NOT TRUE: a NULL anywhere refuses as well
-    IF (NOT k.final AND a_chunk_no = k.chunk_no + 1 AND a_first_line = k.last_line + 1
-        AND a_start_offset = k.end_offset AND a_end_offset >= a_start_offset
-        AND a_row_count >= 0 AND a_reject_count >= 0
-        AND a_last_line - a_first_line + 1 = a_row_count + a_reject_count) IS NOT TRUE THEN
-        RAISE EXCEPTION 'chunk % of tracker % does not continue its chain', a_chunk_no, a_tracker
-            USING ERRCODE = 'UP002',
-                  DETAIL = format('The last chunk is %s (final: %s), up to record %s and offset %s;'
-                                  ' this one has records %s to %s (%s rows, %s rejects) at offsets'
-                                  ' %s to %s.', k.chunk_no, k.final, k.last_line, k.end_offset,
-                                  a_first_line, a_last_line, a_row_count, a_reject_count,
-                                  a_start_offset, a_end_offset);
-    END IF;
-
-    IF (to_block - from_block
-        BETWEEN 0 AND 8192 + 8 * (a_end_offset - a_start_offset + 64 * a_row_count)
-                             / current_setting('block_size')::bigint) IS NOT TRUE THEN
-        from_block := NULL;
-        to_block := NULL;
-    END IF;
-
-    INSERT INTO @schema@.file_checkpoint
-        (file_tracker_id, chunk_no, first_line, last_line, start_offset, end_offset, row_count,
-         reject_count, rows_total, rejects_total, hash, final, from_block, to_block)
-    VALUES (a_tracker, a_chunk_no, a_first_line, a_last_line, a_start_offset, a_end_offset,
-            a_row_count, a_reject_count, k.rows_total + a_row_count,
-            k.rejects_total + a_reject_count, a_hash, a_final, from_block, to_block);
-END
-$gate$;
+AS $place_of$
+    SELECT int8range(greatest(a_chunk.from_block - 512, 0), a_chunk.to_block + 1)
+    WHERE a_chunk.to_block - a_chunk.from_block
+          BETWEEN 0 AND 8192 + 8 * (a_chunk.end_offset - a_chunk.start_offset
+                                    + 64 * a_chunk.row_count)
+                               / current_setting('block_size')::bigint
+$place_of$;
 
 -- brin_summarize_new_values on the table's indexes: right after a load their newest ranges are not
 -- summarised, and whoever looks for rows would read all of them, each time. Waits a second at most
@@ -137,13 +86,10 @@ BEGIN
     FROM @schema@.file_checkpoint AS c
     WHERE c.file_tracker_id = a_tracker AND c.chunk_no BETWEEN a_first_chunk AND a_last_chunk;
 
-    -- A session fills its last page before it takes a new one, and new pages are made up to 512 at a
-    -- time, for all: so a place begins a little before.
     FOR place IN
-        SELECT unnest(range_agg(int8range(greatest(c.from_block - 512, 0), c.to_block + 1)))
+        SELECT unnest(range_agg(@schema@.place_of(c)))
         FROM @schema@.file_checkpoint AS c
         WHERE c.file_tracker_id = a_tracker AND c.chunk_no BETWEEN a_first_chunk AND a_last_chunk
-          AND c.from_block IS NOT NULL
     LOOP
         deleted := deleted + @schema@.remove_placed(a_tracker, k.first_line, k.last_line,
                                                     lower(place), upper(place));
