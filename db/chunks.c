@@ -161,3 +161,15 @@ void target_summarize(struct db_conn *conn, on_chunk_done answer, void *arg)
 
     query_send_context(conn, SQL_target_summarize, NULL, on_summarized, &caller, sizeof caller);
 }
+
+void target_summarize_unplaced(struct db_conn *conn, int64_t tracker, int64_t rows,
+                               on_chunk_done answer, void *arg)
+{
+    struct chunk_caller caller = {answer, arg, 0, 0};
+    struct params params = {.count = 0};
+
+    param_int(&params, tracker);
+    param_int(&params, rows);
+    query_send_context(conn, SQL_target_summarize_unplaced, &params, on_summarized, &caller,
+                       sizeof caller);
+}

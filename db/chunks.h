@@ -95,4 +95,9 @@ void chunk_rollback(struct db_conn *conn, on_chunk_done answer, void *arg);
  * fails in it is of no consequence: the answer has no error unless the connection is lost. */
 void target_summarize(struct db_conn *conn, on_chunk_done answer, void *arg);
 
+/* The same before a rollback, if it has to look for more than `rows` rows by the index, as the
+ * checkpoints do not say where those are. */
+void target_summarize_unplaced(struct db_conn *conn, int64_t tracker, int64_t rows,
+                               on_chunk_done answer, void *arg);
+
 #endif

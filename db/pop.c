@@ -7,30 +7,6 @@
 /* Chunks that are looked at for one step: a bound where they are small. */
 #define STEP_CHUNKS 10000
 
-struct prepare_caller {
-    on_chunk_done answer;
-    void *arg;
-};
-
-static void on_prepared(void *arg, PGresult *result, const struct db_error *err)
-{
-    const struct prepare_caller *caller = arg;
-
-    (void)result;
-    caller->answer(caller->arg, err && err->meaning == DB_LOST ? err : NULL);
-}
-
-void pop_prepare(struct db_conn *conn, int64_t tracker, int64_t rows, on_chunk_done answer,
-                 void *arg)
-{
-    struct prepare_caller caller = {answer, arg};
-    struct params params = {.count = 0};
-
-    param_int(&params, tracker);
-    param_int(&params, rows);
-    query_send_context(conn, SQL_pop_prepare, &params, on_prepared, &caller, sizeof caller);
-}
-
 struct plan_caller {
     on_planned answer;
     void *arg;

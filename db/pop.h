@@ -12,12 +12,6 @@ struct pop_step {
     int64_t first_line;
 };
 
-/* Before the first step: summarises the index that rows are looked for by where the checkpoints do
- * not say, if that is more than `rows` of them. What fails in it is of no consequence: the answer
- * has no error unless the connection is lost. */
-void pop_prepare(struct db_conn *conn, int64_t tracker, int64_t rows, on_chunk_done answer,
-                 void *arg);
-
 /* The step below chunk `below` (0: the newest of all) of about `records` records, at least a chunk.
  * `step` is NULL when there is nothing more. */
 typedef void (*on_planned)(void *arg, const struct pop_step *step, const struct db_error *err);

@@ -173,38 +173,38 @@ static int write_page(struct spool_out *out, struct error *err)
     return refuse(err, "write", out->to, out->to_name);
 }
 
-/* A path in what a person is told to type, `at` its beginning, as it is once the file has moved;
- * moves `at` behind what that is in place of. */
-static char *path_moved(const struct spool_out *out, const char **at)
+/* Writes the path that begins at `at`, in what a person is told to type, as it is once the file has
+ * moved; answers what is behind it. */
+static const char *put_moved(const struct spool_out *out, const char *at, FILE *to)
 {
-    size_t folder = strlen(out->folder) + 1, name = strlen(out->name);
+    size_t name = strlen(out->name);
 
-    *at += folder;
-    if (strncmp(*at, out->name, name) != 0)
-        return mem_format("%s/", out->to); /* of one that is to be made beside it */
-    *at += name;
-    return mem_format("%s/%s", out->to, out->to_name);
+    at += strlen(out->folder) + 1;
+    fprintf(to, "%s/", out->to); /* that of the file, or of one that is to be made beside it */
+    if (strncmp(at, out->name, name) != 0)
+        return at;
+    fputs(out->to_name, to);
+    return at + name;
 }
 
 static void tell_moved(const struct spool_out *out, json_t *error)
 {
     const char *rest = json_string_value(json_object_get(error, "hint"));
-    char *folder = mem_format("%s/", out->folder);
-    char *told = mem_dup("");
+    char *told = NULL;
+    size_t size;
 
-    for (const char *at; rest && (at = strstr(rest, folder)); rest = at) {
-        int before = (int)(at - rest);
-        char *path = path_moved(out, &at);
-        char *longer = mem_format("%s%.*s%s", told, before, rest, path);
-        free(path);
-        free(told);
-        told = longer;
-    }
-    if (rest) {
-        char *whole = mem_format("%s%s", told, rest);
-        json_object_set_new(error, "hint", json_string(whole));
-        free(whole);
-    }
+    if (!rest)
+        return;
+    char *folder = mem_format("%s/", out->folder);
+    FILE *to = open_memstream(&told, &size);
+    if (!to)
+        mem_none("a hint");
+    for (const char *at; (at = strstr(rest, folder)); rest = put_moved(out, at, to))
+        fwrite(rest, 1, (size_t)(at - rest), to);
+    fputs(rest, to);
+    if (fclose(to) != 0)
+        mem_none("a hint");
+    json_object_set_new(error, "hint", json_string(told));
     free(told);
     free(folder);
 }

@@ -124,6 +124,14 @@ bool pass_cut(const struct pass *pass, struct chunk *first, struct chunk *second
     return true;
 }
 
+void pass_count_reject(struct pass_counts *counts, int64_t line)
+{
+    if (counts->rejects < PASS_FIRST_REJECTS)
+        counts->first_rejects[counts->rejects] = line;
+    counts->rejects++;
+    counts->reject_line = line;
+}
+
 void pass_counts_add(struct pass_counts *counts, const struct pass_counts *part)
 {
     for (int64_t i = 0; i < part->rejects && counts->rejects + i < PASS_FIRST_REJECTS; i++)
@@ -182,10 +190,7 @@ static int take_reject(struct pass *pass, const struct record *record, const cha
 {
     struct pass_counts *counts = &pass->counts;
 
-    if (counts->rejects < PASS_FIRST_REJECTS)
-        counts->first_rejects[counts->rejects] = pass->line;
-    counts->rejects++;
-    counts->reject_line = pass->line;
+    pass_count_reject(counts, pass->line);
     if (pass->kind == PASS_REJECTS)
         encode_reject(&pass->out, pass->input->job->tracker, pass->line, record,
                       counts->reject_reason, sqlstate);

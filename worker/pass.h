@@ -66,7 +66,8 @@ bool pass_cut(const struct pass *pass, struct chunk *first, struct chunk *second
 /* ERR_FILE_UNSTABLE for a chunk that is not, or whose parts are not, what the splitter saw. */
 int pass_refuse_unstable(const struct input *input, const struct chunk *chunk, struct error *err);
 
-/* Counts what a part has, behind those before it. */
+/* Counts a reject, whose reason is the caller's to set; what a part has, behind those before it. */
+void pass_count_reject(struct pass_counts *counts, int64_t line);
 void pass_counts_add(struct pass_counts *counts, const struct pass_counts *part);
 
 /* ERR_REJECT_LIMIT for a chunk with these counts. */

@@ -270,7 +270,7 @@ static void on_inspected(void *arg, bool one_lane, const struct db_error *err)
     begin(rollback);
 }
 
-static void on_prepared(void *arg, const struct db_error *err)
+static void on_summarized(void *arg, const struct db_error *err)
 {
     struct rollback *rollback = arg;
 
@@ -296,8 +296,8 @@ static void on_point_known(void *arg, const struct checkpoint *last, const struc
     if (!last)
         end_well(rollback);
     else if (last->last_line > step_records())
-        pop_prepare(rollback->lanes[0].conn, rollback->claim.tracker, step_records(), on_prepared,
-                    rollback);
+        target_summarize_unplaced(rollback->lanes[0].conn, rollback->claim.tracker, step_records(),
+                                  on_summarized, rollback);
     else
         begin(rollback);
 }

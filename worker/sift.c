@@ -51,18 +51,13 @@ static void end(struct sift *s, const struct db_error *err)
     s->answer(s->arg, err);
 }
 
-/* ---- counts ---- */
-
 /* The one record of a part is refused. */
 static int refuse(struct sift *s, const struct chunk *part, const struct db_error *why,
                   struct error *err)
 {
-    struct pass_counts one = {
-        .rejects = 1, .first_rejects = {part->first_line}, .reject_line = part->first_line};
-
-    snprintf(one.reject_reason, PASS_REASON_BYTES, "%s", why->error.message);
+    pass_count_reject(&s->counts, part->first_line);
+    snprintf(s->counts.reject_reason, PASS_REASON_BYTES, "%s", why->error.message);
     refusals_add(&s->refusals, part->first_line, &why->error);
-    pass_counts_add(&s->counts, &one);
     return s->counts.rejects > s->most_rejects ? pass_refuse_rejects(s->input, &s->counts, err) : 0;
 }
 
