@@ -10,6 +10,7 @@ import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -393,10 +394,12 @@ class Service:
         return wait_until(reached, f"{what} to be {statuses}")
 
     def raw(self):
-        """A client's plain socket."""
+        """A client's plain socket; where the queue of those who connect is full, it waits."""
         client = socket.socket(socket.AF_UNIX)
-        client.settimeout(PATIENCE_S)
+        # A socket of Python's with a timeout does not block in connect(), and gets EAGAIN at once.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", PATIENCE_S, 0))
         client.connect(str(self.socket))
+        client.settimeout(PATIENCE_S)
         return client
 
     # ---- the database ----
