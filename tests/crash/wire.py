@@ -2,33 +2,37 @@
 # SPDX-License-Identifier: PostgreSQL
 """The connection between worker and server is cut behind its n-th byte, in either direction.
 
-A proxy stands between them, on TCP. A first upload shows how many bytes there are and where messages
-begin and end; round n cuts the connection of a worker at the n-th case: behind a message, a byte
-before or after that, the reply to a COMMIT among them, in each of the ways of HOWS, and (unless
---messages) behind any byte between in one of them: by FIN, by RST, with the server's side left open for a while
-(its backend lives on, and may still commit), or by silence, which a kill or a stop then ends."""
+A proxy stands between them, on TCP. A first upload of each kind of FILES shows how many bytes there are
+and where messages begin and end; round n cuts the connection of a worker at the n-th case: behind a
+message, a byte before or after that, the reply to a COMMIT among them, in each of the ways of HOWS: by
+FIN, by RST, with the server's side left open for a while (its backend lives on, and may still commit),
+or by silence, which a kill or a stop then ends; and (unless --messages) for SMALL behind any byte
+between, by FIN and by RST."""
 
-import random
 import selectors
 import socket
 import struct
 import sys
 import threading
 import time
-from collections import Counter
+import zlib
+from collections import Counter, namedtuple
 
 import campaign
 from campaign import main
 from harness import check_exact, wait_until
 
-COUNT = 330  # three chunks
-BAD = {5, 200}
-REFUSED = {100, 329}
-CHECK = "ALTER TABLE uploader.file_data ADD CHECK (name NOT IN ('Person 100', 'Person 329'))"
+File = namedtuple("File", "name count bad refused")
+SMALL = File("small", 138, {5, 137}, set())  # two chunks, with a reject each
+SIFTED = File("sifted", 330, {5, 200}, {140, 329})  # three, two of which have to be halved
+FILES = [SMALL, SIFTED]
+CHECK = "ALTER TABLE uploader.file_data ADD CHECK (name NOT IN ('Person 140', 'Person 329'))"
 # What is sent has the same length for each upload of a database.
 FIRST_ID = "SELECT setval(pg_get_serial_sequence('uploader.file_tracker', 'id'), 1000)"
 TO_SERVER, TO_WORKER = 0, 1
 HOWS = ["fin", "rst", "zombie", "silence kill", "silence stop"]
+HOWS_BETWEEN = HOWS[:2]
+Case = namedtuple("Case", "file direction at how")
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: what is closed is reset
 
 
@@ -161,29 +165,33 @@ class World(campaign.World):
             self.service.sql.run(CHECK)
         return self.service
 
-    def people(self):
+    def people(self, file):
         """A new file, which says the same."""
-        return self.service.people(f"f{self.rounds % self.rounds_of_a_database:02}.csv", COUNT, BAD)
+        name = f"f{self.rounds % self.rounds_of_a_database:02}.csv"
+        return self.service.people(name, file.count, file.bad)
 
     def record(self):
-        """Uploads once, to know the cases: direction, byte and how."""
+        """Uploads each file once, to know the cases."""
+        self.cases = [case for file in FILES for case in self.cases_of(file)]
+        # A part of them is spread over all, and over every kind; in an order that is the same when a
+        # number that was sent had a digit less.
+        self.cases.sort(key=lambda case: zlib.crc32(repr(case).encode()))
+        seen = Counter()
+        self.cases.sort(key=lambda case: turn(seen, (case.direction, case.how)))
+        self.whole = len(self.cases)
+
+    def cases_of(self, file):
         service = self.renew()
         self.proxy.seen = [bytearray(), bytearray()]
-        service.ok("upload", "--wait", self.people(), code=3)
+        service.ok("upload", "--wait", self.people(file), code=3)
         seen, self.proxy.seen = self.proxy.seen, None
-        self.cases = []
         for direction in (TO_SERVER, TO_WORKER):
             ends = boundaries(bytes(seen[direction]), direction == TO_SERVER)
             near = {end + delta for end in ends for delta in (-1, 0, 1)}
-            places = range(1, len(seen[direction]))
-            self.cases += [(direction, at, how) for at in places if at in near for how in HOWS]
-            if self.every_byte:
-                self.cases += [(direction, at, HOWS[at % len(HOWS)])
-                               for at in places if at not in near]
-        random.Random(0).shuffle(self.cases)  # a part of them is spread over all, and over every kind
-        seen = Counter()
-        self.cases.sort(key=lambda case: turn(seen, (case[0], case[2])))
-        self.whole = len(self.cases)
+            for at in range(1, len(seen[direction])):
+                between = HOWS_BETWEEN if file is SMALL and self.every_byte else []
+                for how in HOWS if at in near else between:
+                    yield Case(file, direction, at, how)
 
     def end(self):
         super().end()
@@ -192,9 +200,9 @@ class World(campaign.World):
 
 def one_round(world, dice, tally):
     service = world.renew()
-    direction, at, how = world.cases[(dice.number - 1) % len(world.cases)]
+    case = file, direction, at, how = world.cases[(dice.number - 1) % len(world.cases)]
     cut = world.proxy.cut = Cut(direction, at, how)
-    path = world.people()
+    path = world.people(file)
     tracker = service.ok("upload", path, "--json").json["id"]
     wait_until(lambda: cut.hit.is_set() or service.status(tracker)["status"] == "PROCESSED",
                "the cut, or the end")
@@ -203,14 +211,14 @@ def one_round(world, dice, tally):
     if how.startswith("silence") and hit:
         command = how.split()[1]
         answer = service.ctl(command, path, "--json")
-        assert answer.code in (0, 6), (direction, at, answer)  # 6: it was all in, but for the end
-        status = check_exact(service, tracker, True, REFUSED)
+        assert answer.code in (0, 6), (case, answer)  # 6: it was all in, but for the end
+        status = check_exact(service, tracker, True, file.refused)
         assert answer.code == 6 or status == {"kill": "KILLED", "stop": "STOPPED"}[command]
     else:
-        check_exact(service, tracker, True, REFUSED)
+        check_exact(service, tracker, True, file.refused)
     answer = service.ctl("upload", "--wait", path, "--json")
-    assert answer.code in (3, 6), (direction, at, how, answer)
-    assert check_exact(service, tracker, True, REFUSED) == "PROCESSED", (direction, at, how)
+    assert answer.code in (3, 6), (case, answer)
+    assert check_exact(service, tracker, True, file.refused) == "PROCESSED", case
     world.proxy.cut = None
 
 
