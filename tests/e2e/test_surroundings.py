@@ -56,7 +56,7 @@ def test_changes_that_queue_up_get_more_sessions_for_a_while(new_service):
 
 
 def test_a_further_session_that_cannot_be_had_is_done_without(new_service):
-    service = new_service(supervisor={"max_workers": 1}, upload={"lanes": 1})
+    service = new_service(supervisor={"max_workers": 1, "retry_limit": 1000}, upload={"lanes": 1})
     loader = f"loader_{service.database}"
     service.sql.run(f"CREATE ROLE {loader} LOGIN CONNECTION LIMIT 2;"
                     f" GRANT CREATE ON DATABASE {service.database} TO {loader}")
