@@ -27,9 +27,9 @@ def peak_kib(pid):
         return 0
     return next((int(line.split()[1]) for line in text.splitlines() if line.startswith("VmHWM")), 0)
 
-def measured(lab, service, path):
-    """Seconds of an upload, and its worker's most memory in KiB."""
-    peak = 0
+def measured(lab, path):
+    """Seconds of one upload; says what memory its worker had at most."""
+    service, peak = lab.new_service(), 0
     begin = time.monotonic()
     process = service.ctl_start("upload", "--wait", path)
     while process.poll() is None:
@@ -38,12 +38,6 @@ def measured(lab, service, path):
     seconds = time.monotonic() - begin
     assert process.returncode == 0, process.communicate()
     process.communicate()
-    return seconds, peak
-
-def once(lab, path):
-    """Seconds of one upload; says what memory its worker had."""
-    service = lab.new_service()
-    seconds, peak = measured(lab, service, path)
     check_rows(lab, path)
     print(f"  {path.name}: {seconds:.2f} s, worker's memory {peak / 1024:.1f} MiB", file=sys.stderr)
     lab.leave()
@@ -53,8 +47,8 @@ def by_size(lab, quick):
     """seconds of an upload by the megabytes of its file"""
     for megabytes in [10, 100] if quick else [10, 100, 1000, 10_000]:
         path = laboratory.people(megabytes * 1_000_000 // RECORD)
-        times = max(1, min(9, 3000 // megabytes))
-        yield megabytes, statistics.median(once(lab, path) for _ in range(times))
+        times = 1 if quick else max(1, min(9, 3000 // megabytes))
+        yield megabytes, statistics.median(measured(lab, path) for _ in range(times))
         path.unlink()
 
 def rollback_by_size(lab, quick):

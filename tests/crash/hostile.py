@@ -9,7 +9,6 @@ an echo server takes under the same load at the same time."""
 
 import contextlib
 import json
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -45,19 +44,13 @@ class World(campaign.World):
             print("  {:16} p50 {:7} us, p99 {:7} us; an echo: p50 {:7} us, p99 {:7} us".format(*row))
         super().end()
 
-def client(path):
-    one = socket.socket(socket.AF_UNIX)
-    one.connect(str(path))  # waits while the backlog is full
-    one.settimeout(PATIENCE_S)
-    return one
-
 # ---- behaviours: each is a context, in which it goes on ----
 
 @contextlib.contextmanager
 def half_a_frame(service, _):
     with contextlib.ExitStack() as stack:
         for _ in range(200):
-            stack.enter_context(client(service.socket)).sendall(b'{"kind": "status", "ref"')
+            stack.enter_context(service.raw()).sendall(b'{"kind": "status", "ref"')
         yield
 
 @contextlib.contextmanager
@@ -65,7 +58,7 @@ def a_gigabyte(service, _):
     """Frames without an end; each connection is closed long before."""
     sent, piece = 0, bytes(1 << 16).replace(b"\0", b"x")
     while sent < 1 << 30:
-        with client(service.socket) as one, contextlib.suppress(OSError):
+        with service.raw() as one, contextlib.suppress(OSError):
             while sent < 1 << 30:
                 sent += one.send(piece)
         sent += 1 << 24  # it was refused: few of them will do
@@ -75,12 +68,12 @@ def a_gigabyte(service, _):
 def ten_thousand(service, world):
     with contextlib.ExitStack() as stack:
         for _ in range(world.connections):
-            stack.enter_context(client(service.socket))
+            stack.enter_context(service.raw())
         yield
 
 @contextlib.contextmanager
 def never_reads(service, _):
-    with client(service.socket) as one, contextlib.suppress(OSError):
+    with service.raw() as one, contextlib.suppress(OSError):
         one.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             while True:

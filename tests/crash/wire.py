@@ -185,11 +185,11 @@ class World(campaign.World):
         self.proxy.seen = [bytearray(), bytearray()]
         service.ok("upload", "--wait", self.people(file), code=3)
         seen, self.proxy.seen = self.proxy.seen, None
+        between = HOWS_BETWEEN if file is SMALL and self.every_byte else []
         for direction in (TO_SERVER, TO_WORKER):
             ends = boundaries(bytes(seen[direction]), direction == TO_SERVER)
             near = {end + delta for end in ends for delta in (-1, 0, 1)}
             for at in range(1, len(seen[direction])):
-                between = HOWS_BETWEEN if file is SMALL and self.every_byte else []
                 for how in HOWS if at in near else between:
                     yield Case(file, direction, at, how)
 
