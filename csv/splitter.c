@@ -6,15 +6,15 @@
 
 #include <stdlib.h>
 
-/* Of less a lane's share is not worth a chunk of its own. */
+/* Of less a chunk is not worth it, only to have one for each lane. */
 #define LEAST_SHARE (INT64_C(8) << 20)
 
 struct splitter {
     struct scanner *scanner;
     int64_t size; /* of the file */
     int64_t chunk_bytes;
-    int64_t lanes;
-    bool header_ahead; /* the next record is the header */
+    int64_t chunks_left; /* that the rest is cut into; 0: into chunks of chunk_bytes */
+    bool header_ahead;   /* the next record is the header */
     struct chunk last;
 };
 
@@ -29,7 +29,6 @@ struct splitter *splitter_new(const struct source *source, char delimiter, char 
     scanner_hash_start(s->scanner);
     s->size = source->identity.size;
     s->chunk_bytes = chunk_bytes;
-    s->lanes = 1;
     s->header_ahead = header && s->last.chunk_no == 0;
     return s;
 }
@@ -47,18 +46,28 @@ void splitter_feed(struct splitter *s, struct digest *whole)
     scanner_feed(s->scanner, whole);
 }
 
-void splitter_share(struct splitter *s, size_t lanes)
+static int64_t divide_up(int64_t a, int64_t b)
 {
-    s->lanes = (int64_t)lanes;
+    return (a + b - 1) / b;
 }
 
-static int64_t bytes_of_next(const struct splitter *s)
+void splitter_share(struct splitter *s, size_t lanes)
 {
-    int64_t share = (s->size - s->last.end_offset) / s->lanes;
+    int64_t rest = s->size - s->last.end_offset;
+    int64_t least = divide_up(rest, s->chunk_bytes);
+    int64_t rounds = divide_up(least, (int64_t)lanes);
+    int64_t chunks = rounds * (int64_t)lanes;
 
-    if (share < LEAST_SHARE)
-        share = LEAST_SHARE;
-    return share < s->chunk_bytes ? share : s->chunk_bytes;
+    if (chunks > rest / LEAST_SHARE)
+        chunks = rest / LEAST_SHARE;
+    s->chunks_left = chunks > least ? chunks : least;
+}
+
+static int64_t bytes_of_next(struct splitter *s)
+{
+    if (s->chunks_left < 1)
+        return s->chunk_bytes;
+    return divide_up(s->size - s->last.end_offset, s->chunks_left--);
 }
 
 int splitter_next(struct splitter *s, struct chunk *chunk, struct error *err)

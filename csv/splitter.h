@@ -30,13 +30,13 @@ void splitter_free(struct splitter *splitter);
  * digest of what is before them becomes that of the file. */
 void splitter_feed(struct splitter *splitter, struct digest *whole);
 
-/* Before the first chunk: so many lanes will carry the chunks. Where less than a chunk for each is
- * left, the next has a lane's share of it, so that they come to the end at about the same time
- * (guided self-scheduling, Polychronopoulos and Kuck, 1987). */
+/* Before the first chunk: so many lanes will carry the chunks. They commit one after the other, so
+ * they keep step: what is left of the file is cut into chunks of one size, chunk_bytes at most, as
+ * many for each lane, and none waits at the end for one that has more to do. */
 void splitter_share(struct splitter *splitter, size_t lanes);
 
 /* The next chunk: 1, or 0 behind the final one. A chunk ends with the record that reaches
- * chunk_bytes, or less at the end of the file (splitter_share). A record that only the end of the
+ * chunk_bytes, or less (splitter_share). A record that only the end of the
  * file ends, and the empty lines at the end, are in the final chunk; a file that ends behind the
  * last checkpoint gives one final chunk without records. Errors as scanner_next. */
 int splitter_next(struct splitter *splitter, struct chunk *chunk, struct error *err) MUST_USE;
