@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: PostgreSQL
-"""What is claimed: the time of one way, divided by that of another, is at most so much."""
+"""What is claimed: the time of one way, divided by that of another, is at most so much (None: no claim)."""
 
 from collections import namedtuple
 
@@ -20,6 +20,8 @@ CASES = [
          "rollback of all its rows, against their upload"),
     Case("batch", "uploader_batch", "xargs_psql", 0.80,
          "a batch of small files, a worker process each, against xargs -P4 with psql"),
+    Case("pooled", "uploader_batch_pooled", "xargs_psql", None,
+         "that batch through PgBouncer, against xargs -P4 with psql without it"),
     Case("wide", "uploader_wide", "psql_wide", 0.80,
          "two columns of 30, quoted, against psql \\copy of all 30 into text columns"),
     Case("verify", "uploader_verify", "uploader", 0.80, "verify, against the upload"),

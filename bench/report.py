@@ -13,7 +13,6 @@ from lab import RESULTS
 from ways import WAYS
 
 
-
 def machine():
     """What it was measured on."""
     cpu = next((line.partition(":")[2].strip() for line in open("/proc/cpuinfo")
@@ -21,6 +20,10 @@ def machine():
     memory = next(int(line.split()[1]) for line in open("/proc/meminfo") if "MemTotal" in line)
     return (f"{os.cpu_count()} x {cpu}, {memory / 2**20:.0f} GiB, Linux {platform.release()};"
             " client and server share it")
+
+
+def limit(case):
+    return "" if case.at_most is None else f"{case.at_most:.2f}"
 
 
 class Report:
@@ -45,7 +48,7 @@ class Report:
         for case in self.cases:
             ratios = self.kept["ratios"][case.name]
             yield (f"| {case.name} | {len(ratios)} | {statistics.median(ratios):.3f} |"
-                   f" {min(ratios):.3f} | {max(ratios):.3f} | {case.at_most:.2f} | {case.what} |")
+                   f" {min(ratios):.3f} | {max(ratios):.3f} | {limit(case)} | {case.what} |")
 
     def costs(self):
         """CPU seconds and WAL of each way, of the round whose time is the median."""
@@ -79,7 +82,8 @@ class Report:
     def plot(self, path):
         """Each ratio with its range, and the line it should stay below, by gnuplot."""
         rows = "\n".join(
-            f'{i} {statistics.median(ratios)} {min(ratios)} {max(ratios)} {case.at_most} "{case.name}"'
+            f'{i} {statistics.median(ratios)} {min(ratios)} {max(ratios)} '
+            f'{limit(case) or "NaN"} "{case.name}"'
             for i, case in enumerate(self.cases) for ratios in [self.kept["ratios"][case.name]])
         script = f"""
 $data << END
@@ -88,7 +92,7 @@ END
 set terminal svg size 800,420 font "sans-serif,13" background "white"
 set output "{path}"
 set logscale y
-set yrange [0.01:2]
+set yrange [0.01:4]
 set xrange [-0.6:{len(self.cases) - 0.4}]
 set ylabel "time, in times of the other way's"
 set key top left

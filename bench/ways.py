@@ -9,7 +9,7 @@ from collections import namedtuple
 
 import lab as laboratory
 from lab import PSQL, ROOT, run
-from harness import wait_until
+from harness import Pooler, wait_until
 
 Size = namedtuple("Size", "records wide_mb files")
 WHOLE = Size(5_000_000, 1000, 10_000)
@@ -110,17 +110,33 @@ def uploader_verify(lab, size):
     return lab.measure(lambda: service.ok("verify", path), service.process.pid)
 
 
+def batch(lab, size, pooler=None):
+    folder = laboratory.small_files(size.files)
+    service = lab.new_service()
+    service.stop()
+    service.set(batch__small={"files": f"{folder}/*.csv"})
+    if pooler:
+        service.set(database={"conninfo": f"{pooler.conninfo()} dbname={service.database}"})
+    command = [ROOT / "build/uploaderd", "--config", service.config, "--batch"]
+    sample = lab.measure(lambda: run(command), pooler and pooler.process.pid)
+    assert service.count() == size.files * 100
+    return sample
+
+
 @way
 def uploader_batch(lab, size):
     """uploaderd --batch over a folder of small files, max_workers = 4"""
-    folder = laboratory.small_files(size.files)
-    service = lab.new_service(upload={"lanes": 2})
-    service.stop()
-    service.set(batch__small={"files": f"{folder}/*.csv"})
-    sample = lab.measure(lambda: run([ROOT / "build/uploaderd", "--config", service.config,
-                                      "--batch"]))
-    assert service.count() == size.files * 100
-    return sample
+    return batch(lab, size)
+
+
+@way
+def uploader_batch_pooled(lab, size):
+    """the same through a PgBouncer (mode session), whose CPU is counted as the client's"""
+    pooler = Pooler(lab.cluster)
+    try:
+        return batch(lab, size, pooler)
+    finally:
+        pooler.remove()
 
 
 @way

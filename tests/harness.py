@@ -52,6 +52,12 @@ def wait_until(condition, what, patience_s=PATIENCE_S, pause_s=0.01):
         time.sleep(pause_s)
 
 
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
 class Cluster:
     """A private PostgreSQL, on a Unix socket in a folder of its own."""
 
@@ -111,6 +117,45 @@ class Cluster:
 
     def remove(self):
         self._call("remove")
+
+
+class Pooler:
+    """A PgBouncer before a cluster, on a port of 127.0.0.1; user: the one that it lets in."""
+
+    def __init__(self, cluster, mode="session", size=20, user="postgres", password=None, port=5432):
+        self.port = free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="uplpb-", dir="/tmp"))
+        self.folder.chmod(0o755)
+        users, ini = self.folder / "users", self.folder / "ini"
+        users.write_text(f'"{user}" "{password or ""}"\n')
+        ini.write_text(
+            f"[databases]\n* = host={cluster.folder} port={port}\n[pgbouncer]\n"
+            f"listen_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\n"
+            f"auth_type = {'plain' if password else 'trust'}\nauth_file = {users}\n"
+            f"pool_mode = {mode}\nlogfile = {self.folder}/log\n"
+            f"ignore_startup_parameters = extra_float_digits,options\n"
+            f"default_pool_size = {size}\n")
+        drop = []
+        if os.getuid() == 0:  # it refuses to be root
+            drop = ["setpriv", "--reuid=postgres", "--clear-groups"]
+            for path in (self.folder, users, ini):
+                shutil.chown(path, "postgres")
+        program = shutil.which("pgbouncer", path=os.environ["PATH"] + ":/usr/sbin")
+        self.process = subprocess.Popen([*drop, program, ini], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        wait_until(self._listens, "pgbouncer")
+
+    def _listens(self):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def conninfo(self, user="postgres"):
+        return f"host=127.0.0.1 port={self.port} user={user} sslmode=disable"
+
+    def remove(self):
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.folder)
 
 
 class Sql:

@@ -4,25 +4,16 @@ and a role with few rights. Each with an upload, for the worker connects, too.""
 
 import getpass
 import os
-import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
-from harness import ROOT, Cluster, Sql, wait_until
+from harness import ROOT, Cluster, Pooler, Sql, free_port, wait_until
 
 PASSWORD = "s3cr3t of app"
 SERVER_USER = "postgres" if os.getuid() == 0 else getpass.getuser()
-PGBOUNCER = shutil.which("pgbouncer", path=os.environ["PATH"] + ":/usr/sbin")
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def openssl(*arguments):
@@ -248,46 +239,21 @@ def test_the_grants_of_a_role_that_only_writes(server, new_app, tmp_path):
 
 
 @pytest.fixture
-def new_pooler(server, tmp_path):
-    """A maker of PgBouncers: (mode, sessions of the server that it has) -> port."""
+def new_pooler(server):
+    """A maker of PgBouncers: (mode, sessions of the server that it has) -> conninfo for app."""
     made = []
 
-    def make(mode, pool_size=20):
-        port = free_port()
-        folder = Path(tempfile.mkdtemp(prefix="uplpb-", dir="/tmp"))
-        folder.chmod(0o755)
-        (folder / "users").write_text(f'"app" "{PASSWORD}"\n')
-        (folder / "ini").write_text(
-            f"[databases]\n* = host={server.folder} port={server.port}\n[pgbouncer]\n"
-            f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = plain\n"
-            f"auth_file = {folder}/users\npool_mode = {mode}\nlogfile = {folder}/log\n"
-            f"ignore_startup_parameters = extra_float_digits,options\n"
-            f"default_pool_size = {pool_size}\n")
-        if os.getuid() == 0:
-            for path in (folder, folder / "users", folder / "ini"):
-                shutil.chown(path, SERVER_USER)
-        drop = ["setpriv", f"--reuid={pwd.getpwnam(SERVER_USER).pw_uid}", "--clear-groups"]
-        process = subprocess.Popen([*(drop if os.getuid() == 0 else []), PGBOUNCER, folder / "ini"],
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        made.append((process, folder))
-
-        def listens():
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", port)) == 0
-        wait_until(listens, "pgbouncer")
-        return port
+    def make(mode, size=20):
+        made.append(Pooler(server, mode, size, "app", PASSWORD, server.port))
+        return made[-1].conninfo("app")
 
     yield make
-    for process, folder in made:
-        process.kill()
-        process.wait()
-        shutil.rmtree(folder)
+    for pooler in made:
+        pooler.remove()
 
 
 def test_a_pooler_of_sessions(server, new_app, new_pooler, tmp_path):
-    port = new_pooler("session")
-    service = new_app(f"host=127.0.0.1 port={port} user=app sslmode=disable"
-                      f" passfile={password_file(tmp_path)}")
+    service = new_app(f"{new_pooler('session')} passfile={password_file(tmp_path)}")
     uploads(server, service)
     path = service.people("more.csv", 60_000)
     service.ok("upload", path)
@@ -297,9 +263,8 @@ def test_a_pooler_of_sessions(server, new_app, new_pooler, tmp_path):
 
 def test_a_rollback_behind_a_pooler_that_has_one_session_left(server, new_app, new_pooler, tmp_path):
     """The other lanes are connected, and never served: they are done without."""
-    port = new_pooler("session", 3)  # the supervisor has two
-    service = new_app(f"host=127.0.0.1 port={port} user=app sslmode=disable"
-                      f" passfile={password_file(tmp_path)}", wait=False)
+    pooler = new_pooler("session", 3)  # the supervisor has two
+    service = new_app(f"{pooler} passfile={password_file(tmp_path)}", wait=False)
     service.stop()
     service.set(upload={"chunk_bytes": "4K", "lanes": 1}, supervisor={"stop_timeout": "1h"})
     service.start(environment={"UPLOADER_STEP_RECORDS": "200"})
@@ -313,9 +278,7 @@ def test_a_rollback_behind_a_pooler_that_has_one_session_left(server, new_app, n
 
 
 def test_a_pooler_of_transactions_is_named(server, new_app, new_pooler, tmp_path):
-    port = new_pooler("transaction")
-    service = new_app(f"host=127.0.0.1 port={port} user=app sslmode=disable"
-                      f" passfile={password_file(tmp_path)}", wait=False)
+    service = new_app(f"{new_pooler('transaction')} passfile={password_file(tmp_path)}", wait=False)
     service.process.wait(60)
     assert service.process.returncode == 1
     assert "pool" in service.only_error(), service.log_text()
