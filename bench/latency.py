@@ -16,6 +16,7 @@ import threading
 import time
 
 import lab as laboratory
+import tables
 from lab import Lab
 from harness import wait_until
 
@@ -75,11 +76,9 @@ class Times:
         self.of.setdefault(name, []).append(timed(act))
 
     def rows(self):
-        yield "| what | times | p50 ms | p99 ms |"
-        yield "| --- | --- | --- | --- |"
         for name, times in self.of.items():
             half, most = centiles(times)
-            yield f"| {name} | {len(times)} | {half:.2f} | {most:.2f} |"
+            yield name, str(len(times)), f"{half:.2f}", f"{most:.2f}"
 
 
 # ---- commands, and three commits ----
@@ -187,7 +186,8 @@ def main():
         recovery(lab, times, 2000 if options.quick else 100_000, 2 if options.quick else 5)
     finally:
         lab.end()
-    print("\n".join(times.rows()))
+    tables.show("latency", "Latencies", ["what", "times", "p50 ms", "p99 ms"], times.rows(),
+                options.quick)
     return 0
 
 

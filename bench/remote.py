@@ -1,18 +1,21 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: PostgreSQL
-"""A server that is 1, 10 and 50 ms away: throughput of uploads and of psql \\copy through a proxy that
-holds every byte back for half of that in each direction, in parts of the throughput through the same
-proxy without a delay."""
+"""A server that is far away: throughput of uploads and of psql \\copy through a proxy that holds every
+byte back for half of a round trip in each direction, in parts of the throughput through the same proxy
+without a delay, in the same round."""
 
 import argparse
 import collections
+import random
 import socket
 import statistics
 import sys
 import threading
 import time
+from functools import partial
 
 import lab as laboratory
+import tables
 from lab import PSQL, Lab, run
 from ways import BARE, check_rows, upload
 
@@ -93,8 +96,8 @@ class Proxy:
         self.listener.close()
 
 
-def by_uploader(lab, proxy, path, options):
-    service = lab.new_service(upload=options)
+def by_uploader(lab, proxy, path, lanes):
+    service = lab.new_service(upload={"lanes": lanes})
     service.stop()
     service.set(database={"conninfo": proxy.conninfo(service.database)})
     service.start()
@@ -104,7 +107,7 @@ def by_uploader(lab, proxy, path, options):
     return sample.seconds
 
 
-def by_psql(lab, proxy, path, _):
+def by_psql(lab, proxy, path):
     database = lab.new_database(BARE)
     sample = lab.measure(lambda: run([PSQL, "-X", "-q", "-d", proxy.conninfo(database), "-c",
                                       f"\\copy t (name, email) from '{path}' (format csv, header)"]))
@@ -112,8 +115,39 @@ def by_psql(lab, proxy, path, _):
     return sample.seconds
 
 
-# what docs/performance.md advises for a distance
-ADVISED = {0: {}, 1: {}, 10: {}, 50: {"lanes": 4}}
+WAYS = {
+    "2 lanes (the default)": partial(by_uploader, lanes=2),
+    "3 lanes": partial(by_uploader, lanes=3),
+    "4 lanes": partial(by_uploader, lanes=4),
+    "psql": by_psql,
+}
+DISTANCES_MS = [0, 1, 10, 50]
+
+
+def base_of(way):
+    """What is its throughput compared with? Of all numbers of lanes, with that of the default."""
+    return (0, way if way == "psql" else next(iter(WAYS)))
+
+
+def one_round(lab, path, dice):
+    """{(round trip, way): seconds}, in random order."""
+    seconds = {}
+    tries = [(distance, way) for distance in DISTANCES_MS for way in WAYS]
+    for distance, way in dice.sample(tries, len(tries)):
+        proxy = Proxy(lab.cluster, distance)
+        seconds[distance, way] = WAYS[way](lab, proxy, path)
+        proxy.close()
+        print(f"  {distance:3} ms, {way:22} {seconds[distance, way]:8.2f} s", file=sys.stderr,
+              flush=True)
+    return seconds
+
+
+def rows_of(rounds):
+    for distance in DISTANCES_MS:
+        for way in WAYS:
+            parts = [seconds[base_of(way)] / seconds[distance, way] for seconds in rounds]
+            yield (f"{distance} ms, {way}", str(len(parts)), f"{statistics.median(parts):.2f}",
+                   f"{min(parts):.2f}", f"{max(parts):.2f}")
 
 
 def main():
@@ -123,22 +157,14 @@ def main():
     options = parser.parse_args()
     path = laboratory.people(400_000 if options.quick else 5_000_000)
     lab = Lab("listen_addresses=''")
-    print("| round trip | options | uploader, of its throughput without delay | psql, of its |\n"
-          "| --- | --- | --- | --- |")
     try:
-        base = {}
-        for distance, advised in ADVISED.items():
-            proxy = Proxy(lab.cluster, distance)
-            seconds = {way: statistics.median(way(lab, proxy, path, advised)
-                                              for _ in range(1 if options.quick else options.rounds))
-                       for way in (by_uploader, by_psql)}
-            proxy.close()
-            base = base or seconds
-            print(f"| {distance} ms | {advised or 'defaults'} |"
-                  f" {base[by_uploader] / seconds[by_uploader]:.2f} |"
-                  f" {base[by_psql] / seconds[by_psql]:.2f} |", flush=True)
+        rounds = [one_round(lab, path, random.Random(number))
+                  for number in range(1 if options.quick else options.rounds)]
     finally:
         lab.end()
+    head = ["round trip and way", "rounds", "throughput, of that without delay: median", "minimum",
+            "maximum"]
+    tables.show("remote", "A server that is far away", head, list(rows_of(rounds)), options.quick)
     return 0
 
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import lab as laboratory
+import tables
 from lab import ROOT, Lab
 
 from ways import check_rows, upload
@@ -139,7 +140,7 @@ def main():
     parser.add_argument("names", nargs="*", help=" ".join(g.__name__ for g in GROWTHS))
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
-    lab, lines = Lab(), []
+    lab, rows = Lab(), []
     try:
         for growth in GROWTHS:
             if options.names and growth.__name__ not in options.names:
@@ -147,14 +148,15 @@ def main():
             points = []
             for point in growth(lab, options.quick):
                 points.append(point)
-                print(f"{growth.__name__}: {point[0]:10} {point[1]:10.2f} s", flush=True)
-            lines.append(f"| {growth.__doc__} | {exponent(points):.2f} | "
-                         + ", ".join(f"{x}: {y:.2f}" for x, y in points) + " |")
+                print(f"{growth.__name__}: {point[0]:10} {point[1]:10.2f} s", file=sys.stderr,
+                      flush=True)
+            rows.append((growth.__doc__, f"{exponent(points):.2f}",
+                         ", ".join(f"{x}: {y:.2f}" for x, y in points)))
             if not options.quick:
                 plot(growth.__name__, growth.__doc__, points)
     finally:
         lab.end()
-    print("| what | exponent | points |\n| --- | --- | --- |\n" + "\n".join(lines))
+    tables.show("scale", "How cost grows", ["what", "exponent", "points"], rows, options.quick)
     return 0
 
 if __name__ == "__main__":
