@@ -81,10 +81,20 @@ void param_ints(struct params *params, const int64_t *values, size_t count)
     add(params, out);
 }
 
+/* As PQfnumber, which makes a copy of the name each time, for its capital letters. */
+static int number_of(const PGresult *result, const char *column)
+{
+    int field = PQnfields(result) - 1;
+
+    while (field >= 0 && strcmp(PQfname(result, field), column) != 0)
+        field--;
+    return field;
+}
+
 /* The value in this column, NULL for NULL. */
 static const char *value(const PGresult *result, int row, const char *column)
 {
-    int field = PQfnumber(result, column);
+    int field = number_of(result, column);
 
     if (field < 0 || row < 0 || row >= PQntuples(result))
         log_fatal("a result has no row %d with a column %s", row, column);

@@ -96,38 +96,11 @@ void guard_take(struct db_conn *conn, const char *owner, on_guard answer, void *
     query_send_context(conn, SQL_guard_take, &params, on_guard_tried, &caller, sizeof caller);
 }
 
-/* Lists of (id, epoch, token), as the set-based statements take them. */
-struct claims {
-    int64_t *ids, *epochs, *tokens;
-    size_t count;
-};
-
-static void claims_init(struct claims *claims, size_t count)
-{
-    claims->count = count;
-    claims->ids = mem_new(count, sizeof(int64_t));
-    claims->epochs = mem_new(count, sizeof(int64_t));
-    claims->tokens = mem_new(count, sizeof(int64_t));
-}
-
-static void claims_fini(struct claims *claims)
-{
-    free(claims->ids);
-    free(claims->epochs);
-    free(claims->tokens);
-}
-
-static void param_claims(struct params *params, const struct claims *claims)
-{
-    param_ints(params, claims->ids, claims->count);
-    param_ints(params, claims->epochs, claims->count);
-    param_ints(params, claims->tokens, claims->count);
-}
-
 struct unfinished_caller {
     struct db_conn *conn;
     on_unfinished answer;
     void *arg;
+    int64_t token; /* of the fence */
     char owner[];
 };
 
@@ -155,34 +128,20 @@ static void on_unfinished_read(void *arg, PGresult *result, const struct db_erro
     trackers_free(trackers, all);
 }
 
-static void read_unfinished(const struct unfinished_caller *caller, const char *owner,
-                            const struct claims *fenced)
-{
-    struct params params = {0};
-
-    param_text(&params, owner);
-    param_claims(&params, fenced);
-    query_send_context(caller->conn, SQL_unfinished_read, &params, on_unfinished_read, caller,
-                       sizeof *caller);
-}
-
 static void on_unfinished_fenced(void *arg, PGresult *result, const struct db_error *err)
 {
     const struct unfinished_caller *caller = arg;
-    struct claims claims;
+    struct params params = {0};
 
+    (void)result;
     if (err) {
         caller->answer(caller->arg, NULL, 0, 0, err);
         return;
     }
-    claims_init(&claims, (size_t)PQntuples(result));
-    for (size_t i = 0; i < claims.count; i++) {
-        claims.ids[i] = result_int(result, (int)i, "id");
-        claims.epochs[i] = result_int(result, (int)i, "epoch");
-        claims.tokens[i] = result_int(result, (int)i, "token");
-    }
-    read_unfinished(caller, caller->owner, &claims);
-    claims_fini(&claims);
+    param_text(&params, caller->owner);
+    param_int(&params, caller->token);
+    query_send_context(caller->conn, SQL_unfinished_read, &params, on_unfinished_read, caller,
+                       sizeof *caller);
 }
 
 void unfinished_fence(struct db_conn *conn, const char *owner, on_unfinished answer, void *arg)
@@ -191,9 +150,11 @@ void unfinished_fence(struct db_conn *conn, const char *owner, on_unfinished ans
     struct unfinished_caller *caller = mem_new(1, sizeof *caller + owner_bytes);
     struct params params = {0};
 
-    *caller = (struct unfinished_caller){.conn = conn, .answer = answer, .arg = arg};
+    *caller = (struct unfinished_caller){
+        .conn = conn, .answer = answer, .arg = arg, .token = new_token()};
     memcpy(caller->owner, owner, owner_bytes);
     param_text(&params, owner);
+    param_int(&params, caller->token);
     query_send_context(conn, SQL_unfinished_fence, &params, on_unfinished_fenced, caller,
                        sizeof *caller + owner_bytes);
     free(caller);
@@ -202,9 +163,42 @@ void unfinished_fence(struct db_conn *conn, const char *owner, on_unfinished ans
 void unfinished_read(struct db_conn *conn, const char *owner, on_unfinished answer, void *arg)
 {
     const struct unfinished_caller caller = {.conn = conn, .answer = answer, .arg = arg};
-    const struct claims none = {.count = 0};
+    struct params params = {0};
 
-    read_unfinished(&caller, owner, &none);
+    param_text(&params, owner);
+    param_int_if(&params, false, 0);
+    query_send_context(conn, SQL_unfinished_read, &params, on_unfinished_read, &caller,
+                       sizeof caller);
+}
+
+struct ids_caller {
+    on_ids answer;
+    void *arg;
+};
+
+static void on_interrupted_read(void *arg, PGresult *result, const struct db_error *err)
+{
+    const struct ids_caller *caller = arg;
+
+    if (err) {
+        caller->answer(caller->arg, NULL, 0, err);
+        return;
+    }
+    size_t count = (size_t)PQntuples(result);
+    int64_t *ids = mem_new(count, sizeof *ids);
+    for (size_t i = 0; i < count; i++)
+        ids[i] = result_int(result, (int)i, "id");
+    caller->answer(caller->arg, ids, count, NULL);
+}
+
+void interrupted_read(struct db_conn *conn, const char *owner, on_ids answer, void *arg)
+{
+    const struct ids_caller caller = {answer, arg};
+    struct params params = {0};
+
+    param_text(&params, owner);
+    query_send_context(conn, SQL_interrupted_read, &params, on_interrupted_read, &caller,
+                       sizeof caller);
 }
 
 struct count_caller {
@@ -219,29 +213,42 @@ static void on_interrupted(void *arg, PGresult *result, const struct db_error *e
     caller->answer(caller->arg, err ? 0 : result_int(result, 0, "moved"), err);
 }
 
+/* Three lists: id, epoch, token. */
+static void param_claims(struct params *params, const struct tracker *trackers, size_t count)
+{
+    int64_t *ids = mem_new(count, sizeof *ids);
+    int64_t *epochs = mem_new(count, sizeof *epochs);
+    int64_t *tokens = mem_new(count, sizeof *tokens);
+
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = trackers[i].id;
+        epochs[i] = trackers[i].epoch;
+        tokens[i] = trackers[i].token;
+    }
+    param_ints(params, ids, count);
+    param_ints(params, epochs, count);
+    param_ints(params, tokens, count);
+    free(ids);
+    free(epochs);
+    free(tokens);
+}
+
 void unfinished_interrupt(struct db_conn *conn, const struct tracker *trackers, size_t count,
                           const struct asker *asker, on_count answer, void *arg)
 {
     const struct count_caller caller = {answer, arg};
     const struct move_row *row = &move_table[MOVE_INTERRUPT];
     struct params params = {0};
-    struct claims claims;
 
-    claims_init(&claims, count);
-    for (size_t i = 0; i < count; i++) {
-        claims.ids[i] = trackers[i].id;
-        claims.epochs[i] = trackers[i].epoch;
-        claims.tokens[i] = trackers[i].token;
-    }
-    param_claims(&params, &claims);
+    param_claims(&params, trackers, count);
     param_text(&params, status_name(row->status));
     param_text(&params, wanted_name(row->wanted));
     param_bool(&params, row->mark == MARK_SET);
     param_text(&params, row->event);
     param_asker(&params, asker);
+    param_int(&params, new_token());
     query_send_context(conn, SQL_unfinished_interrupt, &params, on_interrupted, &caller,
                        sizeof caller);
-    claims_fini(&claims);
 }
 
 /* ---- pause ---- */

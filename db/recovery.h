@@ -49,18 +49,22 @@ void pause_set(struct db_conn *conn, const char *owner, int64_t uid, bool paused
 void pause_read(struct db_conn *conn, const char *owner, on_paused answer, void *arg);
 
 /* Recovery's set-based fence: all trackers of this owner that are INITIALIZING or PROCESSING, or
- * want a stop or restart, get a new epoch and token, and nothing else of theirs changes; rows that
- * others have locked are skipped. Then, in a second statement, they are answered with their
- * recovery points, and with them those that are KILLED and marked interrupted, in the order of
- * their ids. The `skipped` ones, read and not fenced, stand behind them as trackers[count] and on:
- * the caller asks again until there are none, or fences each with MOVE_FENCE, which waits for its
- * lock. */
+ * want a stop or restart, get a new epoch, and one new token for all of them, and nothing else of
+ * theirs changes; rows that others have locked are skipped. Then, in a second statement, they are
+ * answered with their recovery points, in the order of their ids. The `skipped` ones, read and not
+ * fenced, stand behind them as trackers[count] and on: the caller asks again until there are none,
+ * or fences each with MOVE_FENCE, which waits for its lock. */
 typedef void (*on_unfinished)(void *arg, const struct tracker *trackers, size_t count,
                               int64_t skipped, const struct db_error *err);
 void unfinished_fence(struct db_conn *conn, const char *owner, on_unfinished answer, void *arg);
 
 /* The same without a fence: all that are unfinished are answered as skipped. */
 void unfinished_read(struct db_conn *conn, const char *owner, on_unfinished answer, void *arg);
+
+/* Of this owner, those that are KILLED and marked interrupted: their ids, ascending; the one who is
+ * called frees them. */
+typedef void (*on_ids)(void *arg, int64_t *ids, size_t count, const struct db_error *err);
+void interrupted_read(struct db_conn *conn, const char *owner, on_ids answer, void *arg);
 
 /* Set-based end of recovery or shutdown for the trackers given, by compare-and-swap on their epochs
  * and tokens: MOVE_INTERRUPT for each (those with a final checkpoint go through tracker_move

@@ -19,6 +19,10 @@ void param_identity(struct params *params, const struct identity *identity);
 /* code, message, detail, hint, SQLSTATE; five times NULL for NULL or ERR_NONE. */
 void param_error(struct params *params, const struct error *error);
 
+/* 64 random bits. The new token of a change comes from here, so that the read behind it finds only
+ * what this very call has written. */
+int64_t new_token(void);
+
 /* reason, uid (NULL: the supervisor itself), this host. */
 void param_asker(struct params *params, const struct asker *asker);
 

@@ -138,9 +138,7 @@ void tracker_list(struct db_conn *conn, enum status only, int64_t before, int64_
     query_send_context(conn, SQL_tracker_list, &params, on_list, &caller, sizeof caller);
 }
 
-/* The new token comes from here, so that the read behind the change finds only what this very call
- * has written. */
-static int64_t new_token(void)
+int64_t new_token(void)
 {
     int64_t token;
 

@@ -31,7 +31,7 @@ struct recovery {
     on_recovered done;
     void *arg;
     size_t blocks; /* of interrupts, to be answered */
-    int64_t interrupted;
+    int64_t unfinished, interrupted;
     bool broken; /* one of them met an error that is told already */
 
     int64_t *ids;   /* to be resumed, ascending */
@@ -121,11 +121,6 @@ static void on_pump(uv_timer_t *timer)
         pump_later(recovery, AGAIN_MS);
 }
 
-static void resume_later(struct recovery *recovery, int64_t id)
-{
-    recovery->ids[recovery->count++] = id;
-}
-
 bool recovery_will_resume(const struct recovery *recovery, int64_t id)
 {
     size_t low = recovery->resumed;
@@ -165,23 +160,36 @@ static void on_read_again(void *arg, const struct tracker *trackers, size_t coun
                           const struct db_error *err)
 {
     struct recovery *recovery = arg;
-    size_t all = count + (size_t)skipped;
 
     recovery->done(recovery->arg, err);
     if (err)
         return;
-    free(recovery->ids);
-    recovery->ids = mem_new(all, sizeof(int64_t));
-    recovery->count = recovery->begun = recovery->resumed = 0;
-    for (size_t i = 0; i < all; i++) {
-        if (trackers[i].status == STATUS_KILLED && trackers[i].wanted == WANTED_NOTHING)
-            resume_later(recovery, trackers[i].id);
-        else
-            take_up(recovery, &trackers[i]);
-    }
+    for (size_t i = 0; i < count + (size_t)skipped; i++)
+        take_up(recovery, &trackers[i]);
     if (recovery->count > 0 && recovery->supervisor->conf.resume)
         log_line(LOG_LEVEL_INFO, 0, "interrupted uploads go on count=%zu", recovery->count);
     pump_later(recovery, 0);
+}
+
+/* What goes on little by little. */
+static void on_ids_read(void *arg, int64_t *ids, size_t count, const struct db_error *err)
+{
+    struct recovery *recovery = arg;
+
+    if (err) {
+        recovery->done(recovery->arg, err);
+        return;
+    }
+    free(recovery->ids);
+    recovery->ids = ids;
+    recovery->count = count;
+    recovery->begun = recovery->resumed = 0;
+    if (recovery->supervisor->recovered)
+        unfinished_read(reads(recovery), recovery->supervisor->name, on_read_again, recovery);
+    else if (recovery->interrupted == recovery->unfinished)
+        on_read_again(recovery, NULL, 0, 0, NULL);
+    else
+        unfinished_fence(reads(recovery), recovery->supervisor->name, on_read_again, recovery);
 }
 
 /* ---- interrupted ---- */
@@ -192,7 +200,7 @@ static void read_again(struct recovery *recovery)
         log_line(LOG_LEVEL_NOTICE, 0, "recovered interrupted=%lld",
                  (long long)recovery->interrupted);
     PAUSE("supervisor.recovered");
-    unfinished_fence(reads(recovery), recovery->supervisor->name, on_read_again, recovery);
+    interrupted_read(reads(recovery), recovery->supervisor->name, on_ids_read, recovery);
 }
 
 /* Where a lock was not had in time (DB_CONFLICT), the trackers are taken up one by one. */
@@ -212,12 +220,15 @@ static void on_interrupted(void *arg, int64_t count, const struct db_error *err)
         read_again(recovery);
 }
 
+/* Over both connections in turn: they have nothing else to do yet. */
 static void send_block(struct recovery *recovery, const struct tracker *block, size_t used)
 {
     const struct asker asker = {-1, "the supervisor had ended"};
+    struct db_conn *conn = recovery->blocks++ % 2 == 0
+                               ? reads(recovery)
+                               : database_fence(recovery->supervisor->database);
 
-    recovery->blocks++;
-    unfinished_interrupt(reads(recovery), block, used, &asker, on_interrupted, recovery);
+    unfinished_interrupt(conn, block, used, &asker, on_interrupted, recovery);
 }
 
 /* In blocks: what is sent, and what is copied for it, stays small. */
@@ -256,6 +267,7 @@ static void on_fenced(void *arg, const struct tracker *trackers, size_t count, i
     if (skipped > 0)
         log_line(LOG_LEVEL_WARNING, 0, "trackers are locked, and are fenced one by one count=%lld",
                  (long long)skipped);
+    recovery->unfinished = (int64_t)count + skipped;
     interrupt(recovery, trackers, count);
 }
 
@@ -270,7 +282,7 @@ void recovery_begin(struct recovery *recovery)
 
 void recovery_look_again(struct recovery *recovery)
 {
-    unfinished_read(reads(recovery), recovery->supervisor->name, on_read_again, recovery);
+    interrupted_read(reads(recovery), recovery->supervisor->name, on_ids_read, recovery);
 }
 
 /* ---- its life ---- */

@@ -3,10 +3,10 @@
 -- be overtaken. Rows that are locked are left out, so that one stuck backend does not hold up all
 -- others.
 --
--- $1 owner
+-- $1 owner, $2 token: new with each of these fences, and one for all of its rows, so that it tells
+-- which they are
 --
--- Result: id, epoch, token of those fenced. The recovery points are read in a transaction after
--- this one.
+-- The recovery points are read in a transaction after this one (unfinished_read).
 --
 -- mode: string
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
@@ -21,8 +21,7 @@ WITH mine AS MATERIALIZED (
     FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE @schema@.file_tracker AS t
-SET epoch = t.epoch + 1, token = @schema@.new_token()
+SET epoch = t.epoch + 1, token = $2::bigint
 FROM mine AS m
-WHERE t.id = m.id
-RETURNING t.id, t.epoch, t.token;
+WHERE t.id = m.id;
 COMMIT

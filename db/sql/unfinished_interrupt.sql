@@ -4,6 +4,7 @@
 -- $1, $2, $3 arrays of id, epoch and token, as read
 -- $4 status, $5 wanted, $6 interrupted, $7 event: of the move's row in the table of moves
 -- $8 reason, $9 uid, $10 host
+-- $11 token: new, and one for all
 --
 -- Result: moved, how many. The others had moved on.
 --
@@ -15,7 +16,7 @@ SELECT pg_catalog.set_config('synchronous_commit', 'on', true)
 WHERE pg_catalog.current_setting('synchronous_commit') = 'off';
 WITH moved AS (
     UPDATE @schema@.file_tracker AS t
-    SET epoch = t.epoch + 1, token = @schema@.new_token(), status = $4::text, wanted = $5::text,
+    SET epoch = t.epoch + 1, token = $11::bigint, status = $4::text, wanted = $5::text,
         interrupted = $6::boolean, error_code = NULL, error_message = NULL, error_detail = NULL,
         error_hint = NULL, error_sqlstate = NULL, updated_at = pg_catalog.clock_timestamp()
     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS g (id, epoch, token)
