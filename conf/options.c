@@ -73,9 +73,7 @@ const struct option options[] = {
      .help = "Who may also forget uploads, and with them remove their rows."},
 
     {SECTION_UPLOAD, "chunk_bytes", OPTION_SIZE, "32M", .min = 4 * KIB, .max = GIB,
-     IN_CONF(chunk_bytes),
-     .help = "Input that is committed together, at most: chunks are of one size, and as many for "
-             "each lane."},
+     IN_CONF(chunk_bytes), .help = "Input that is committed together, at most."},
     {SECTION_UPLOAD, "lanes", OPTION_NUMBER, "2", .min = 1, .max = 16, IN_CONF(lanes),
      .help = "Connections of one worker to PostgreSQL, each of which carries a chunk at a time, "
              "or takes chunks out again (stop)."},

@@ -6,15 +6,23 @@
 
 #include <stdlib.h>
 
-/* Of less a chunk is not worth it, only to have one for each lane. */
+/* For less it is not worth it to have one lane more. */
 #define LEAST_SHARE (INT64_C(8) << 20)
+
+/* How the file is cut for several lanes: a whole chunk has `lanes` parts; the first ones have one,
+ * two, ..., and so have the last, backwards. */
+struct plan {
+    int64_t lanes;
+    int64_t done;          /* chunks */
+    int64_t chunks, parts; /* that are left; 0: of no plan, all chunks have chunk_bytes */
+};
 
 struct splitter {
     struct scanner *scanner;
     int64_t size; /* of the file */
     int64_t chunk_bytes;
-    int64_t chunks_left; /* that the rest is cut into; 0: into chunks of chunk_bytes */
-    bool header_ahead;   /* the next record is the header */
+    struct plan plan;
+    bool header_ahead; /* the next record is the header */
     struct chunk last;
 };
 
@@ -51,23 +59,39 @@ static int64_t divide_up(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
-void splitter_share(struct splitter *s, size_t lanes)
+static int64_t least(int64_t a, int64_t b)
 {
-    int64_t rest = s->size - s->last.end_offset;
-    int64_t least = divide_up(rest, s->chunk_bytes);
-    int64_t rounds = divide_up(least, (int64_t)lanes);
-    int64_t chunks = rounds * (int64_t)lanes;
+    return a < b ? a : b;
+}
 
-    if (chunks > rest / LEAST_SHARE)
-        chunks = rest / LEAST_SHARE;
-    s->chunks_left = chunks > least ? chunks : least;
+static int64_t rest_of(const struct splitter *s)
+{
+    return s->size - s->last.end_offset;
+}
+
+void splitter_share(struct splitter *s, size_t most_lanes)
+{
+    int64_t lanes = least((int64_t)most_lanes, rest_of(s) / LEAST_SHARE);
+
+    if (lanes < 2)
+        return;
+    int64_t rounds = divide_up(rest_of(s), lanes * s->chunk_bytes);
+    s->plan = (struct plan){
+        .lanes = lanes, .chunks = lanes * rounds + lanes - 1, .parts = lanes * lanes * rounds};
 }
 
 static int64_t bytes_of_next(struct splitter *s)
 {
-    if (s->chunks_left < 1)
+    struct plan *plan = &s->plan;
+
+    if (plan->chunks == 0)
         return s->chunk_bytes;
-    return divide_up(s->size - s->last.end_offset, s->chunks_left--);
+    int64_t parts = least(plan->lanes, least(plan->done + 1, plan->chunks));
+    int64_t bytes = divide_up(rest_of(s) * parts, plan->parts);
+    plan->done++;
+    plan->chunks--;
+    plan->parts -= parts;
+    return bytes;
 }
 
 int splitter_next(struct splitter *s, struct chunk *chunk, struct error *err)

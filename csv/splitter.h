@@ -30,10 +30,12 @@ void splitter_free(struct splitter *splitter);
  * digest of what is before them becomes that of the file. */
 void splitter_feed(struct splitter *splitter, struct digest *whole);
 
-/* Before the first chunk: so many lanes will carry the chunks. They commit one after the other, so
- * they keep step: what is left of the file is cut into chunks of one size, chunk_bytes at most, as
- * many for each lane, and none waits at the end for one that has more to do. */
-void splitter_share(struct splitter *splitter, size_t lanes);
+/* Before the first chunk: at most so many lanes will carry the chunks, each as much as the others,
+ * and each a part of a chunk behind the one before: so they come to the ends of their chunks one
+ * after the other, and while one waits for the server's answers to that, the others use the server
+ * and the way to it. With three: chunks of 1, 2, 3, 3, ..., 3, 2, 1 thirds. They commit in this
+ * order too, and are done with the last ones at the same time. */
+void splitter_share(struct splitter *splitter, size_t most_lanes);
 
 /* The next chunk: 1, or 0 behind the final one. A chunk ends with the record that reaches
  * chunk_bytes, or less (splitter_share). A record that only the end of the
