@@ -13,7 +13,7 @@ CASES = [
     Case("classic", "uploader", "psql_classic", 0.11,
          "upload, against psql \\copy into a table with bigserial id, foreign key and its index"),
     Case("checkpoints", "uploader", "uploader_one_chunk", 1.05,
-         "default checkpoints, against none but the last"),
+         "the defaults, against one chunk (so one lane, and no checkpoint but the last)"),
     Case("resume", "uploader_resume", "uploader", 0.55,
          "resume of a file killed at half, hashing included, against its whole upload"),
     Case("rollback", "uploader_rollback", "uploader", 0.80,

@@ -74,7 +74,7 @@ MUTANTS = [
            "SELECT pg_catalog.set_config('synchronous_commit', 'off', true);"),
     Mutant("recovery_without_fence", "recovery does not fence", "test_unit or chaos or wire",
            "db/sql/unfinished_fence.sql",
-           "SET epoch = t.epoch + 1, token = @schema@.new_token()",
+           "SET epoch = t.epoch + 1, token = $2::bigint",
            "SET epoch = t.epoch, token = t.token"),
     Mutant("earlier_life_lives", "an earlier life's backends are left alone", "test_unit",
            "db/sql/earlier_life_terminate.sql", "THEN pg_catalog.pg_terminate_backend(a.pid)",
