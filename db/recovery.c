@@ -128,20 +128,25 @@ static void on_unfinished_read(void *arg, PGresult *result, const struct db_erro
     trackers_free(trackers, all);
 }
 
+static void read_unfinished(const struct unfinished_caller *caller, const char *owner, bool fenced)
+{
+    struct params params = {0};
+
+    param_text(&params, owner);
+    param_int_if(&params, fenced, caller->token);
+    query_send_context(caller->conn, SQL_unfinished_read, &params, on_unfinished_read, caller,
+                       sizeof *caller);
+}
+
 static void on_unfinished_fenced(void *arg, PGresult *result, const struct db_error *err)
 {
     const struct unfinished_caller *caller = arg;
-    struct params params = {0};
 
     (void)result;
-    if (err) {
+    if (err)
         caller->answer(caller->arg, NULL, 0, 0, err);
-        return;
-    }
-    param_text(&params, caller->owner);
-    param_int(&params, caller->token);
-    query_send_context(caller->conn, SQL_unfinished_read, &params, on_unfinished_read, caller,
-                       sizeof *caller);
+    else
+        read_unfinished(caller, caller->owner, true);
 }
 
 void unfinished_fence(struct db_conn *conn, const char *owner, on_unfinished answer, void *arg)
@@ -163,12 +168,8 @@ void unfinished_fence(struct db_conn *conn, const char *owner, on_unfinished ans
 void unfinished_read(struct db_conn *conn, const char *owner, on_unfinished answer, void *arg)
 {
     const struct unfinished_caller caller = {.conn = conn, .answer = answer, .arg = arg};
-    struct params params = {0};
 
-    param_text(&params, owner);
-    param_int_if(&params, false, 0);
-    query_send_context(conn, SQL_unfinished_read, &params, on_unfinished_read, &caller,
-                       sizeof caller);
+    read_unfinished(&caller, owner, false);
 }
 
 struct ids_caller {
