@@ -77,6 +77,20 @@ static void read_lives(struct place *place)
     }
 }
 
+/* As pwrite(2) at 0, all of it: what was written in part says why only with the rest. */
+static int write_all(int fd, const char *bytes, size_t size)
+{
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t n = pwrite(fd, bytes + done, size - done, (off_t)done);
+        if (n < 0)
+            return -1;
+        done += (size_t)n;
+    }
+    return 0;
+}
+
 /* The earlier lives but the oldest, and this one. */
 static int write_lives(const struct place *place, const char *start, struct error *err)
 {
@@ -87,8 +101,7 @@ static int write_lives(const struct place *place, const char *start, struct erro
     for (size_t i = first; i < place->life_count; i++)
         used += (size_t)snprintf(text + used, sizeof text - used, "%s\n", place->lives[i]);
     used += (size_t)snprintf(text + used, sizeof text - used, "%s\n", start);
-    if (pwrite(place->lock_fd, text, used, 0) != (ssize_t)used ||
-        ftruncate(place->lock_fd, (off_t)used) != 0)
+    if (write_all(place->lock_fd, text, used) != 0 || ftruncate(place->lock_fd, (off_t)used) != 0)
         return error_system(err, ERR_SYSTEM, errno, "could not write \"%s\"", place->lock_path);
     return 0;
 }

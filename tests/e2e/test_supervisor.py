@@ -94,6 +94,14 @@ def test_a_stale_socket_is_replaced(service):
     service.ok("ping")
 
 
+def test_a_lock_file_that_cannot_be_written_in_full(new_service):
+    service = new_service()
+    limited = subprocess.run(["prlimit", "--fsize=5", BUILD / "uploaderd", "--config",
+                              service.config], capture_output=True, text=True, timeout=60)
+    assert limited.returncode == 1
+    assert "could not write" in limited.stderr and "File too large" in limited.stderr
+
+
 def test_another_name_touches_nothing_but_by_command(new_service):
     one = new_service(upload={"chunk_bytes": "4K"}, supervisor={"resume": "no"}).start()
     path, tracker = one.in_the_middle()
