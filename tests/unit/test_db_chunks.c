@@ -420,13 +420,43 @@ static void test_pop_by_place(void **state)
                                      "AND from_block > 10 AND to_block >= from_block"),
                      3);
     side(world, "UPDATE file_tracker SET wanted = 'stop'");
-    side(world, "UPDATE file_checkpoint SET from_block = 5000, to_block = 5000 WHERE chunk_no = 4");
+    side(world, "UPDATE file_checkpoint SET from_block = 0, to_block = 0 WHERE chunk_no = 4");
     side(world, "UPDATE file_checkpoint SET from_block = NULL, to_block = NULL WHERE chunk_no = 3");
     for (int64_t chunk = 4; chunk >= 1; chunk--) {
         struct reply reply = step_back(world, &upload, 1);
         assert_no_error(&reply);
         assert_rows(world, 2000 + 10 * (chunk - 1), chunk - 1);
     }
+    upload_fini(&upload);
+}
+
+/* A chunk that goes on in the page that its session filled last, while others have made many. */
+static void test_pop_of_rows_close_before_their_place(void **state)
+{
+    struct world *world = world_of(state);
+    struct upload upload;
+
+    upload_open(world, &upload);
+    side(world, "ALTER TABLE file_data ALTER name SET STORAGE PLAIN");
+    load_chunk(world, &upload, 1);
+    side(world, "INSERT INTO file_data (file_tracker_id, line_no, name, email) "
+                "SELECT 0, n, repeat('another', 1100), 'file' FROM generate_series(1, 600) AS n");
+    load_chunk(world, &upload, 2);
+    assert_int_equal(side_int(world, "SELECT count(*) FROM file_checkpoint AS c WHERE chunk_no = 2 "
+                                     "AND lower(place_of(c)) > 0"),
+                     1);
+    assert_int_equal(side_int(world, "SELECT count(*) FROM file_data WHERE ctid < '(1,0)' "
+                                     "AND line_no BETWEEN 11 AND 20"),
+                     10);
+    side(world, "ALTER FUNCTION remove_found RENAME TO remove_found_out_of_reach");
+    side(world, "UPDATE file_tracker SET wanted = 'stop'");
+    for (int64_t chunk = 2; chunk >= 1; chunk--) {
+        struct reply reply = step_back(world, &upload, 1);
+        assert_no_error(&reply);
+        assert_rows(world, 600 + 10 * (chunk - 1), chunk - 1);
+    }
+    side(world, "ALTER FUNCTION remove_found_out_of_reach RENAME TO remove_found");
+    side(world, "ALTER TABLE file_data ALTER name SET STORAGE EXTENDED");
     upload_fini(&upload);
 }
 
@@ -512,6 +542,7 @@ int main(void)
         WORLD_TEST(test_pop_in_two),
         WORLD_TEST(test_pop_waits_no_longer),
         WORLD_TEST(test_pop_by_place),
+        WORLD_TEST(test_pop_of_rows_close_before_their_place),
         WORLD_TEST(test_pop_of_rows_that_the_index_has_lost),
         WORLD_TEST(test_pop_of_rows_that_are_gone),
         WORLD_TEST(test_summary_gives_up),

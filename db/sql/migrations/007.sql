@@ -1,0 +1,78 @@
+-- Version 7: rows that are not where a step's checkpoints say are sought close before that first. Over an
+-- index whose newest ranges are not summarised, for a vacuum has the lock, the few rows of one such
+-- page have the server read all that was loaded.
+
+-- First, without a lock on the tracker: deletes the rows of some chunks, and answers how many there
+-- were. What it deletes stays visible to everybody else until pop_chunks has passed. It looks where
+-- the checkpoints say, close before that where no more is missing than a page of each chunk, and
+-- with the index for what is not there.
+CREATE OR REPLACE FUNCTION @schema@.pop_rows(a_tracker bigint, a_first_chunk bigint,
+                                             a_last_chunk bigint)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $pop_rows$
+DECLARE
+    least_tuple_bytes CONSTANT bigint := 28;
+    k record;
+    place int8range;
+    from_block bigint; -- of all that was looked at
+    deleted bigint := 0;
+BEGIN
+    SELECT min(c.first_line) AS first_line, max(c.last_line) AS last_line,
+           sum(c.row_count)::bigint AS row_count,
+           count(*) * current_setting('block_size')::bigint / least_tuple_bytes AS page_of_each
+    INTO k
+    FROM @schema@.file_checkpoint AS c
+    WHERE c.file_tracker_id = a_tracker AND c.chunk_no BETWEEN a_first_chunk AND a_last_chunk;
+
+    FOR place IN
+        SELECT unnest(range_agg(@schema@.place_of(c)))
+        FROM @schema@.file_checkpoint AS c
+        WHERE c.file_tracker_id = a_tracker AND c.chunk_no BETWEEN a_first_chunk AND a_last_chunk
+    LOOP
+        from_block := least(from_block, lower(place));
+        deleted := deleted + @schema@.remove_placed(a_tracker, k.first_line, k.last_line,
+                                                    lower(place), upper(place));
+    END LOOP;
+    IF from_block > 0
+       AND deleted BETWEEN k.row_count - k.page_of_each AND k.row_count - 1 THEN
+        deleted := deleted + @schema@.remove_close_before(a_tracker, k.first_line, k.last_line,
+                                                          from_block, k.row_count - deleted);
+    END IF;
+    IF deleted < k.row_count THEN
+        deleted := deleted + @schema@.remove_found(a_tracker, k.first_line, k.last_line);
+    END IF;
+    RETURN deleted;
+END
+$pop_rows$;
+
+-- The rows of some lines in the blocks before one, until so many have gone. A session goes on in the page that it
+-- filled last: when it has waited between two chunks while others made pages, that is as far before
+-- its new chunk's place as they came meanwhile. The three stretches are 0.7 GB, which others need
+-- several seconds for.
+CREATE FUNCTION @schema@.remove_close_before(a_tracker bigint, a_first_line bigint,
+                                             a_last_line bigint, a_block bigint, a_missing bigint)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $remove_close_before$
+DECLARE
+    end_block bigint := a_block;
+    from_block bigint;
+    blocks bigint;
+    deleted bigint := 0;
+BEGIN
+    FOREACH blocks IN ARRAY ARRAY[4096, 16384, 65536] LOOP
+        EXIT WHEN end_block = 0 OR deleted = a_missing;
+        from_block := greatest(end_block - blocks, 0);
+        deleted := deleted + @schema@.remove_placed(a_tracker, a_first_line, a_last_line,
+                                                    from_block, end_block);
+        end_block := from_block;
+    END LOOP;
+    RETURN deleted;
+END
+$remove_close_before$;
+
+-- Longer than deadlock_timeout by default, after which an autovacuum gives way to who waits for it.
+ALTER FUNCTION @schema@.summarize_data() SET lock_timeout = '3s';
