@@ -58,6 +58,8 @@ MUTANTS = [
            "test_unit or test_lanes or test_states", POP,
            "      AND d.file_tracker_id = a_tracker AND d.line_no BETWEEN a_first_line AND a_last_line;",
            ";"),
+    Mutant("pop_by_index", "the few rows of one page have the index read all that was loaded",
+           "test_unit", "db/sql/migrations/007.sql", "IF from_block > 0\n", "IF from_block < 0\n"),
     Mutant("pop_eager", "steps of a rollback are committed in any order", "test_lanes",
            "worker/rollback.c", " || lane->step.last_chunk != rollback->top", ""),
     Mutant("pop_any_order", "a step of a rollback need not be the newest", "test_unit", POP,
