@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 /* For less it is not worth it to have one lane more. */
-#define LEAST_SHARE (INT64_C(4) << 20)
+#define LEAST_SHARE (INT64_C(8) << 20)
 
 /* How the file is cut for several lanes: a whole chunk has `lanes` parts; the first ones have one,
  * two, ..., and so have the last, backwards. */
