@@ -77,14 +77,16 @@ static void read_lives(struct place *place)
     }
 }
 
-/* As pwrite(2) at 0, all of it: what was written in part says why only with the rest. */
+/* pwrite(2) at 0 until all is written: only a write that fails says why. */
 static int write_all(int fd, const char *bytes, size_t size)
 {
     size_t done = 0;
 
     while (done < size) {
         ssize_t n = pwrite(fd, bytes + done, size - done, (off_t)done);
-        if (n < 0)
+        if (n == 0)
+            errno = EIO;
+        if (n <= 0)
             return -1;
         done += (size_t)n;
     }

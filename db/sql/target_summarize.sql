@@ -1,2 +1,2 @@
--- Before a proof that looks for rows several times; waits three seconds at most for another that summarises.
+-- Before a proof that looks for rows several times; waits three seconds at most for each lock.
 SELECT @schema@.summarize_data()

@@ -267,7 +267,7 @@ def log_on_a_full_disk(world, dice):
 @contextlib.contextmanager
 def log_that_may_not_grow(world, dice):
     service = world.service
-    size = dice.randint(600, 3000)  # less than 544 is too little for the lives in the lock file
+    size = dice.randint(544, 3000)  # the lock file takes as much, for 32 lives
     assert world.start_limited(f"--fsize={size}")
     serve_without_log(world, dice)
     assert service.stop() == 0

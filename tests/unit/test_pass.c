@@ -163,11 +163,22 @@ static void test_chunks(void **state)
     close_world(&w);
 }
 
+/* A file of so many bytes and one record more. */
+static void open_large(struct world *w, size_t bytes, int64_t chunk_bytes)
+{
+    static const char record[] = "somebody of some length,somebody@example.org\n";
+    char *text = mem_new(bytes + 2 * sizeof record, 1);
+    char *end = stpcpy(text, "name,email\n");
+
+    while ((size_t)(end - text) < bytes)
+        end = stpcpy(end, record);
+    open_world(w, text, chunk_bytes);
+    free(text);
+}
+
 /* Two lanes have as much to do, one of them half a chunk behind. */
 static void test_shares(void **state)
 {
-    static const char record[] = "somebody of some length,somebody@example.org\n";
-    const size_t records = (45 << 20) / (sizeof record - 1);
     const int64_t mib = 1 << 20;
     struct world w;
     struct chunk chunk;
@@ -176,12 +187,7 @@ static void test_shares(void **state)
     size_t count = 0;
 
     (void)state;
-    char *text = mem_new(records * sizeof record + 12, 1);
-    char *end = stpcpy(text, "name,email\n");
-    for (size_t i = 0; i < records; i++)
-        end = stpcpy(end, record);
-    open_world(&w, text, 20 * mib);
-    free(text);
+    open_large(&w, 45 << 20, 20 * mib);
     splitter_share(w.splitter, 2);
     while (splitter_next(w.splitter, &chunk, &err) > 0 && count < 8) {
         assert_int_equal(chunk.first_line, lines + 1);
@@ -189,11 +195,31 @@ static void test_shares(void **state)
         sizes[count++] = chunk.end_offset - chunk.start_offset;
     }
     assert_true(chunk.final);
-    assert_int_equal(lines, records);
     assert_int_equal(count, 5);
     for (size_t i = 0; i < count; i++)
         assert_int_equal(sizes[i] / mib, i == 0 || i == 4 ? 5 : 11); /* 45 in eight parts */
     close_world(&w);
+}
+
+/* A second lane wants 8 MiB of its own. */
+static void test_least_share(void **state)
+{
+    static const struct {
+        size_t bytes;
+        int64_t first_chunk;
+    } cases[] = {{(16 << 20) - 100, 16 << 20}, {16 << 20, 4 << 20}};
+    struct world w;
+    struct chunk chunk;
+    struct error err;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        open_large(&w, cases[i].bytes, INT64_C(32) << 20);
+        splitter_share(w.splitter, 2);
+        assert_int_equal(splitter_next(w.splitter, &chunk, &err), 1);
+        assert_in_range(chunk.end_offset, cases[i].first_chunk - 100, cases[i].first_chunk + 100);
+        close_world(&w);
+    }
 }
 
 /* Other bytes than the splitter's, at the same places: nothing of it may be committed. */
@@ -413,6 +439,7 @@ int main(void)
         cmocka_unit_test(test_reject_limit),
         cmocka_unit_test(test_chunks),
         cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_least_share),
         cmocka_unit_test(test_changed_bytes),
         cmocka_unit_test(test_slices),
         cmocka_unit_test(test_outcomes),
