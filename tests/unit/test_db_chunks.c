@@ -400,6 +400,17 @@ static void let_index_hear(struct world *world, bool hears)
          hears ? "true" : "false");
 }
 
+/* Its chunks, one after the other; the others' rows stay. */
+static void step_all_back(struct world *world, const struct upload *upload, int64_t chunks,
+                          int64_t others)
+{
+    for (int64_t left = chunks - 1; left >= 0; left--) {
+        struct reply reply = step_back(world, upload, 1);
+        assert_no_error(&reply);
+        assert_rows(world, others + 10 * left, left);
+    }
+}
+
 /* A chunk that loads into pages of its own and is followed by others' rows, then one whose place
  * is not known, and one that is not where its checkpoint says. */
 static void test_pop_by_place(void **state)
@@ -422,11 +433,7 @@ static void test_pop_by_place(void **state)
     side(world, "UPDATE file_tracker SET wanted = 'stop'");
     side(world, "UPDATE file_checkpoint SET from_block = 5000, to_block = 5000 WHERE chunk_no = 4");
     side(world, "UPDATE file_checkpoint SET from_block = NULL, to_block = NULL WHERE chunk_no = 3");
-    for (int64_t chunk = 4; chunk >= 1; chunk--) {
-        struct reply reply = step_back(world, &upload, 1);
-        assert_no_error(&reply);
-        assert_rows(world, 2000 + 10 * (chunk - 1), chunk - 1);
-    }
+    step_all_back(world, &upload, 4, 2000);
     upload_fini(&upload);
 }
 
@@ -468,11 +475,7 @@ static void test_pop_of_rows_close_before_their_place(void **state)
 
     side(world, "ALTER FUNCTION remove_found RENAME TO remove_found_out_of_reach");
     side(world, "UPDATE file_tracker SET wanted = 'stop'");
-    for (int64_t chunk = 2; chunk >= 1; chunk--) {
-        struct reply reply = step_back(world, &upload, 1);
-        assert_no_error(&reply);
-        assert_rows(world, 600 + 10 * (chunk - 1), chunk - 1);
-    }
+    step_all_back(world, &upload, 2, 600);
     side(world, "ALTER FUNCTION remove_found_out_of_reach RENAME TO remove_found");
     side(world, "ALTER TABLE file_data ALTER name SET STORAGE EXTENDED");
     upload_fini(&upload);

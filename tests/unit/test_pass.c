@@ -163,17 +163,19 @@ static void test_chunks(void **state)
     close_world(&w);
 }
 
-/* A file of so many bytes and one record more. */
-static void open_large(struct world *w, size_t bytes, int64_t chunk_bytes)
+/* A file of so many bytes, and what its last record needs; returns how many it has. */
+static int64_t open_large(struct world *w, size_t bytes, int64_t chunk_bytes)
 {
     static const char record[] = "somebody of some length,somebody@example.org\n";
     char *text = mem_new(bytes + 2 * sizeof record, 1);
     char *end = stpcpy(text, "name,email\n");
+    int64_t records = 0;
 
-    while ((size_t)(end - text) < bytes)
+    for (; (size_t)(end - text) < bytes; records++)
         end = stpcpy(end, record);
     open_world(w, text, chunk_bytes);
     free(text);
+    return records;
 }
 
 /* Two lanes have as much to do, one of them half a chunk behind. */
@@ -187,7 +189,7 @@ static void test_shares(void **state)
     size_t count = 0;
 
     (void)state;
-    open_large(&w, 45 << 20, 20 * mib);
+    int64_t records = open_large(&w, 45 << 20, 20 * mib);
     splitter_share(w.splitter, 2);
     while (splitter_next(w.splitter, &chunk, &err) > 0 && count < 8) {
         assert_int_equal(chunk.first_line, lines + 1);
@@ -195,6 +197,7 @@ static void test_shares(void **state)
         sizes[count++] = chunk.end_offset - chunk.start_offset;
     }
     assert_true(chunk.final);
+    assert_int_equal(lines, records);
     assert_int_equal(count, 5);
     for (size_t i = 0; i < count; i++)
         assert_int_equal(sizes[i] / mib, i == 0 || i == 4 ? 5 : 11); /* 45 in eight parts */

@@ -16,28 +16,23 @@ DECLARE
     least_row_bytes CONSTANT bigint := 64;
     k record;
     place int8range;
-    from_block bigint; -- the first that was looked at
     deleted bigint := 0;
 BEGIN
     SELECT min(c.first_line) AS first_line, max(c.last_line) AS last_line,
            sum(c.row_count)::bigint AS row_count,
-           count(*) * current_setting('block_size')::bigint / least_row_bytes AS page_of_each
+           count(*) * current_setting('block_size')::bigint / least_row_bytes AS page_of_each,
+           range_agg(@schema@.place_of(c)) AS places
     INTO k
     FROM @schema@.file_checkpoint AS c
     WHERE c.file_tracker_id = a_tracker AND c.chunk_no BETWEEN a_first_chunk AND a_last_chunk;
 
-    FOR place IN
-        SELECT unnest(range_agg(@schema@.place_of(c)))
-        FROM @schema@.file_checkpoint AS c
-        WHERE c.file_tracker_id = a_tracker AND c.chunk_no BETWEEN a_first_chunk AND a_last_chunk
-    LOOP
-        from_block := least(from_block, lower(place));
+    FOR place IN SELECT unnest(k.places) LOOP
         deleted := deleted + @schema@.remove_placed(a_tracker, k.first_line, k.last_line,
                                                     lower(place), upper(place));
     END LOOP;
     IF deleted > k.row_count / 2 AND k.row_count - deleted BETWEEN 1 AND k.page_of_each THEN
         deleted := deleted + @schema@.remove_close_before(a_tracker, k.first_line, k.last_line,
-                                                          from_block, k.row_count - deleted);
+                                                          lower(k.places), k.row_count - deleted);
     END IF;
     IF deleted < k.row_count THEN
         deleted := deleted + @schema@.remove_found(a_tracker, k.first_line, k.last_line);
