@@ -20,6 +20,7 @@ import harness  # noqa: E402
 PSQL = "/usr/lib/postgresql/15/bin/psql"  # the program itself: Debian's wrapper adds 20 ms
 FILES = ROOT / "build/bench/files"
 RESULTS = ROOT / "bench/results"
+PEOPLE = ("name", "email")  # the columns of people()
 SETTINGS = ["shared_buffers=512MB", "max_wal_size=8GB"]  # else the server's own defaults
 
 Sample = namedtuple("Sample", "seconds client_cpu server_cpu wal")
@@ -34,7 +35,7 @@ def run(command, codes=(0,), **options):
     return done.stdout
 
 
-# ---- files: made once, the same bytes each time ----
+# ---- files: made once, the same bytes each time, and on the disk before anything is measured ----
 
 
 def make_file(name, write):
@@ -43,6 +44,8 @@ def make_file(name, write):
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path.with_suffix(".new"), "w", encoding="utf-8", newline="") as out:
             write(out)
+            out.flush()
+            os.fsync(out.fileno())
         path.with_suffix(".new").rename(path)
         path.chmod(0o644)
     return path
@@ -175,7 +178,7 @@ class Lab:
 
     # ---- is it all there? ----
 
-    def expect(self, path, columns, header, line_no):
+    def expect(self, path, columns=PEOPLE, header=PEOPLE, line_no="line_no"):
         """Count and sum of the file's records, by the server's own COPY: once a file."""
         key = (path, line_no)
         if key not in self.expected:
@@ -189,8 +192,7 @@ class Lab:
             self.drop_database(database)
         return self.expected[key]
 
-    def check(self, database, table, path, columns=("name", "email"), header=("name", "email"),
-              taken=None, line_no="0"):
+    def check(self, database, table, path, columns=PEOPLE, header=PEOPLE, taken=None, line_no="0"):
         """The table holds what the file says: every record once, in its line where there is one."""
         with self.cluster.connect(database) as sql:
             found = sql.run(SUM.format(*(taken or columns), line_no=line_no, table=table))
