@@ -21,14 +21,16 @@ static const struct {
     {"53300", DB_LOST},      /* too many connections */
     {"25P03", DB_LOST},      /* the session was ended, idle in its transaction */
     {"57014", DB_CANCELLED}, /* a timeout of the operator's, or pg_cancel_backend */
-    {"25006", DB_READ_ONLY}, {"55P03", DB_CONFLICT}, /* lock not available: lock_timeout */
-    {"40", DB_CONFLICT},                             /* deadlock, serialization failure */
-    {"53", DB_EXHAUSTED},                            /* disk full, out of memory */
-    {"58", DB_EXHAUSTED},                            /* I/O error */
-    {"22P03", DB_DENIED},                            /* columns of other types than ours */
-    {"22", DB_DATA},                                 /* data exceptions */
-    {"23", DB_DATA},                                 /* integrity constraints */
-    {"P0001", DB_DATA},                              /* RAISE of a trigger */
+    {"25006", DB_READ_ONLY},
+    {"55P03", DB_CONFLICT},       /* lock not available: lock_timeout */
+    {"40", DB_CONFLICT},          /* deadlock, serialization failure */
+    {"53", DB_EXHAUSTED},         /* disk full, out of memory */
+    {"58", DB_EXHAUSTED},         /* I/O error */
+    {"22P03", DB_DENIED},         /* columns of other types than ours */
+    {"22", DB_DATA},              /* data exceptions */
+    {"23", DB_DATA},              /* integrity constraints */
+    {"P0001", DB_DATA},           /* RAISE of a trigger */
+    {MEANING_TOO_LARGE, DB_DATA}, /* a value longer than an index takes */
 };
 
 /* Of these the service is the only writer. file_data is not among them: there the rows are

@@ -18,8 +18,14 @@
                     "(57014): try again")                                                          \
     X(DB_FENCED, "the gate or a pop refused, or a constraint of this service's own tables: a "     \
                  "matter of fencing, never of data")                                               \
-    X(DB_DATA, "the rows were refused (22*, 23*, P0001 of a trigger): fails, at once")             \
+    X(DB_DATA, "the rows were refused (22*, 23*, 54000, P0001 of a trigger): those that are, are " \
+               "looked for and become rejects; else fails, at once")                               \
     X(DB_DENIED, "rights or schema (28*, 42*, 3*, 0A*), and all else: fails, at once")
+
+/* A value beyond what an index takes. The server says the same when it has come to an end of its
+ * own, such as the last transaction number: then it is no row's fault (worker/sift.c tells them
+ * apart). */
+#define MEANING_TOO_LARGE "54000"
 
 enum db_meaning {
 #define X(name, what) name,

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* An index takes more: a third of a page, of 8 KiB mostly. */
+#define TOO_LARGE_LEAST_BYTES 512
+
 struct sift {
     uv_loop_t *loop;
     struct db_conn *conn;
@@ -100,6 +103,14 @@ static void try_next(void *arg, const struct db_error *err)
     s->transfer = transfer_new(s->loop, s->conn, s->input, pass, on_part_done, s);
 }
 
+/* The server has come to an end of its own, for no index has too little room for so short a record.
+ * Taken for the records' fault, it would make rejects of all that follow. */
+static bool is_servers_limit(const struct chunk *part, const struct db_error *why)
+{
+    return strcmp(why->error.sqlstate, MEANING_TOO_LARGE) == 0 &&
+           part->end_offset - part->start_offset < TOO_LARGE_LEAST_BYTES;
+}
+
 /* What the server refused: cut in two, or found. False: it goes no further, because of `failed`. */
 static bool take_refused(struct sift *s, const struct db_error *why, struct db_error *failed)
 {
@@ -118,6 +129,11 @@ static bool take_refused(struct sift *s, const struct db_error *why, struct db_e
     }
     if (part->first_line < part->last_line || pass_counts(pass)->rows == 0)
         return false;
+    if (is_servers_limit(part, why)) {
+        failed->meaning = DB_DENIED;
+        failed->error.code = ERR_DATABASE;
+        return false;
+    }
     digest_copy(s->digest, pass_digest(pass));
     if (refuse(s, part, why, &err) == 0)
         return true;

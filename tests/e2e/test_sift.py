@@ -5,6 +5,7 @@ server's words, and the rest of the file goes in."""
 import base64
 import math
 import os
+import random
 import signal
 import time
 
@@ -129,6 +130,38 @@ def test_a_refusal_that_is_no_records_fault_fails_the_upload(service):
     assert (answer["error"]["code"], answer["error"]["sqlstate"]) == ("data_refused", "P0001")
     assert check_exact(service, answer["id"]) == "FAILED"
     service.sql.run("DROP TRIGGER closed ON uploader.file_data")
+    service.ok("upload", "--wait", path)
+
+
+def test_a_value_that_is_too_long_for_an_index_is_a_reject(new_service):
+    """Too long for the index, and too long for any: the server names the table of the first only."""
+    service = new_service(upload={"chunk_bytes": "64K"}).start()
+    service.sql.run("CREATE INDEX by_email ON uploader.file_data (email)")
+    path = service.people(count=1000)
+    with open(path, "a") as file:
+        for size in (3000, 20_000):
+            file.write(f"Person {size},{random.Random(size).randbytes(size // 2).hex()}\n")
+        file.write("Person last,last@example.org\n")
+    answer = service.ok("upload", "--wait", path, "--json", code=3).json
+    assert check_exact(service, answer["id"], True, {1001, 1002}) == "PROCESSED"
+    rejects = rejects_of(service, path)
+    assert {line: reject["sqlstate"] for line, reject in rejects.items()} == {
+        1001: "54000", 1002: "54000"}
+    service.ok("verify", path)
+
+
+def test_a_limit_that_a_short_record_meets_is_the_servers(service):
+    """Such as transaction numbers that have run out: then no record may become a reject."""
+    service.sql.run("""
+        CREATE FUNCTION none_left() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'none are left' USING ERRCODE = '54000'; END $$;
+        CREATE TRIGGER none_left BEFORE INSERT ON uploader.file_data
+            FOR EACH ROW EXECUTE FUNCTION none_left()""")
+    path = service.people(count=100)
+    answer = service.ok("upload", "--wait", path, "--json", code=1).json
+    assert (answer["error"]["code"], answer["error"]["sqlstate"]) == ("database_error", "54000")
+    assert check_exact(service, answer["id"]) == "FAILED"
+    service.sql.run("DROP TRIGGER none_left ON uploader.file_data")
     service.ok("upload", "--wait", path)
 
 

@@ -47,6 +47,7 @@ static const struct {
     {"23505", "up", "file_tracker", DB_FENCED},
     {"23502", "up", "file_event", DB_FENCED},
     {"23505", "up", "schema_version", DB_FENCED},
+    {"54000", "up", "file_reject", DB_FENCED},
     /* the rows, under whatever constraints the target has */
     {"23505", "up", "file_data", DB_DATA},
     {"23514", "up", "file_data", DB_DATA},
@@ -57,6 +58,8 @@ static const struct {
     {"22021", NULL, NULL, DB_DATA},
     {"22P04", NULL, NULL, DB_DATA},
     {"P0001", NULL, NULL, DB_DATA},
+    {"54000", "up", "file_data", DB_DATA},
+    {"54000", NULL, NULL, DB_DATA},
     /* all else */
     {"28P01", NULL, NULL, DB_DENIED},
     {"42501", NULL, NULL, DB_DENIED},
@@ -65,6 +68,8 @@ static const struct {
     {"3D000", NULL, NULL, DB_DENIED},
     {"3F000", NULL, NULL, DB_DENIED},
     {"0A000", NULL, NULL, DB_DENIED},
+    {"54001", NULL, NULL, DB_DENIED},
+    {"54023", NULL, NULL, DB_DENIED},
     {"25P02", NULL, NULL, DB_DENIED},
     {"57014", NULL, NULL, DB_CANCELLED},
     {"57P04", NULL, NULL, DB_DENIED},
