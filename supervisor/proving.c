@@ -40,6 +40,13 @@ void provings_stop(struct supervisor *supervisor)
     }
 }
 
+void proving_leave(const struct request *request)
+{
+    for (struct proving *p = request->supervisor->provings; p; p = p->next)
+        if (p->request == request)
+            worker_kill(p->worker);
+}
+
 /* ---- what the worker says ---- */
 
 static json_t *answer_of(const struct proving *proving, const struct worker_report *report)
@@ -71,10 +78,7 @@ static void on_report(void *arg, bool rolling, const struct worker_report *repor
     struct proving *proving = arg;
 
     (void)rolling;
-    if (proving->request->answer)
-        request_send(proving->request, answer_of(proving, report));
-    else
-        worker_kill(proving->worker); /* whoever asked is gone */
+    request_send(proving->request, answer_of(proving, report));
 }
 
 static json_t *last_answer(const struct proving *proving)

@@ -16,6 +16,10 @@ struct supervisor;
  * than max_workers. */
 void proving_begin(struct request *request, const struct tracker *row);
 
+/* Nobody listens to the request any more: its worker, if there is one, is killed now, for one that
+ * counts the whole table would keep its place among max_workers until it had come to an end. */
+void proving_leave(const struct request *request);
+
 /* Ends all that are under way. */
 void provings_stop(struct supervisor *supervisor);
 

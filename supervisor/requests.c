@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "supervisor/answers.h"
 #include "supervisor/pausing.h"
+#include "supervisor/proving.h"
 #include "supervisor/questions.h"
 #include "supervisor/refusals.h"
 #include "supervisor/supervisor.h"
@@ -277,6 +278,7 @@ void requests_detach(struct requests *requests, const void *arg)
             continue;
         request->answer = NULL;
         request->arg = NULL;
+        proving_leave(request);
         if (request->waiter || !is_command(request))
             request_end(request);
     }
