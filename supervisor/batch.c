@@ -262,9 +262,12 @@ static void on_tracker_before(void *arg, const struct tracker *row, const struct
         return;
     }
     item->in = item->before = true;
+    if (err) /* it is in all the same: a row seen before stands for the one that cannot be read */
+        log_error(0, &err->error, "is in already, its row cannot be read path=%s",
+                  log_value(item->path).text);
     if (row)
         take_row(item, row);
-    else
+    else if (!err || item->status != STATUS_PROCESSED)
         item_is_nowhere(item);
     item_ended(item);
 }

@@ -77,6 +77,27 @@ def test_batch_with_bytes_that_are_in_from_another_path(new_service):
     assert service.count() == 100
 
 
+def test_batch_with_a_file_whose_row_is_not_to_be_had(new_service):
+    """It is in: so much is known, and that it was PROCESSED. That no more is, is said."""
+    service = configured(new_service)
+    path = service.people("a.csv", 100)
+    assert batch(service).returncode == 0
+    service.sql.run("""
+        CREATE OR REPLACE FUNCTION uploader.path_key(path text) RETURNS bytea
+        LANGUAGE plpgsql IMMUTABLE STRICT AS $$ BEGIN
+            IF current_query() LIKE '%p.status = ''PROCESSED''%ORDER BY p.id DESC%' THEN
+                RAISE EXCEPTION 'took too long' USING ERRCODE = 'query_canceled';
+            END IF;
+            RETURN sha256(convert_to(path, 'UTF8'));
+        END $$""")
+    again = batch(service)
+    assert again.returncode == 0, again
+    lines = again.stdout.splitlines()
+    assert lines[0].split() == ["PROCESSED", "100", "0", str(path)], again
+    assert lines[1].startswith("1 file: 1 in (1 of them before)"), again
+    assert "took too long" in again.stderr and str(path) in again.stderr, again
+
+
 def test_batch_pattern_that_matches_nothing(new_service):
     service = configured(new_service)
     service.set(batch__all={"files": [service.files / "*.csv", service.files / "none*"]})
