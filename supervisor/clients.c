@@ -25,6 +25,7 @@
 /* All clients together may leave so much unread. Beyond it those that leave most are closed. */
 #define QUEUED_ALL_BYTES ((size_t)128 * 1024 * 1024)
 
+#define NEXT_TURN_MS 1       /* the least that lets the loop look at others before */
 #define DRAIN_MS 10          /* how often a queue that is too long is looked at */
 #define PARTIAL_MAX_MS 10000 /* for the rest of a frame, with nothing under way */
 #define IDLE_MAX_MS 300000   /* with nothing under way */
@@ -131,14 +132,31 @@ static bool attend(struct client *client)
     return false;
 }
 
+/* Those who have listed themselves in this turn, and those who are to be looked at again: not in
+ * this turn, in which the loop would serve nobody else, as it would not with a timer of 0. */
+static void attend_next(struct clients *clients, struct client *again)
+{
+    uint64_t ms = clients->attention ? NEXT_TURN_MS : DRAIN_MS;
+    struct client **end = &clients->attention;
+
+    while (*end)
+        end = &(*end)->next_attention;
+    *end = again;
+    if (clients->attention)
+        uv_timer_start(clients->later, on_later, ms, 0);
+}
+
+/* None but the client in hand is closed meanwhile. */
 static void on_later(uv_timer_t *timer)
 {
     struct clients *clients = timer->data;
+    struct client *turn = clients->attention;
     struct client *again = NULL;
     struct client *client;
 
-    while ((client = clients->attention)) {
-        clients->attention = client->next_attention;
+    clients->attention = NULL;
+    while ((client = turn)) {
+        turn = client->next_attention;
         client->listed = false;
         if (attend(client)) {
             client->listed = true;
@@ -146,9 +164,7 @@ static void on_later(uv_timer_t *timer)
             again = client;
         }
     }
-    clients->attention = again;
-    if (again)
-        uv_timer_start(timer, on_later, DRAIN_MS, 0);
+    attend_next(clients, again);
 }
 
 /* ---- frames and answers ---- */

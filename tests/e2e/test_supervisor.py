@@ -2,6 +2,7 @@
 """uploaderd as a daemon: its socket, its name, its database, its end."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -277,6 +278,22 @@ def test_half_a_frame_and_silence(service):
     for client in clients:
         client.close()
     service.ok("ping")
+
+
+def test_a_client_that_asks_much_at_once_is_not_served_alone(service):
+    """Who connects while there are hundreds of requests is answered before the last of them, which
+    is none, and ends its client."""
+    busy = service.raw()
+    assert ask(busy, {"kind": "ping", "ref": 1})[0]["kind"] == "pong"
+    service.process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, service.process.pid, os.WSTOPPED)
+    busy.sendall(500 * b'{"kind":"ping","ref":1}\n' + b"none\n")
+    other = service.raw()
+    other.sendall(b'{"kind":"metrics","ref":1}\n')
+    service.process.send_signal(signal.SIGCONT)
+    metrics = json.loads(other.makefile("rb").readline())["metrics"]
+    assert "\nuploader_clients 2\n" in metrics, metrics
+    assert busy.makefile("rb").read().count(b'"pong"') == 500
 
 
 def test_a_client_that_never_reads(service):
