@@ -169,6 +169,19 @@ static bool check_bytes(const struct record *record, char *reason)
     return false;
 }
 
+static void say_too_long(char reason[FIELDS_REASON_BYTES], size_t max_record)
+{
+    snprintf(reason, FIELDS_REASON_BYTES, "longer than max_record (%zu bytes)", max_record);
+}
+
+bool fields_were_too_long(const char *reason, size_t kept)
+{
+    char said[FIELDS_REASON_BYTES];
+
+    say_too_long(said, kept);
+    return strcmp(reason, said) == 0;
+}
+
 bool fields_take(struct fields *f, const struct record *record, const struct layout *layout,
                  struct field taken[PROFILE_COLUMNS], char reason[FIELDS_REASON_BYTES])
 {
@@ -179,7 +192,7 @@ bool fields_take(struct fields *f, const struct record *record, const struct lay
         snprintf(reason, FIELDS_REASON_BYTES, "text after a closing quote");
         return false;
     case RECORD_TOO_LONG:
-        snprintf(reason, FIELDS_REASON_BYTES, "longer than max_record (%zu bytes)", record->size);
+        say_too_long(reason, record->size);
         return false;
     }
     if (!check_bytes(record, reason))

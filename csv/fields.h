@@ -40,6 +40,10 @@ size_t fields_split(struct fields *fields, const struct record *record,
 bool fields_take(struct fields *fields, const struct record *record, const struct layout *layout,
                  struct field taken[PROFILE_COLUMNS], char reason[FIELDS_REASON_BYTES]);
 
+/* Is `reason` that of a record longer than its max_record, of which that many bytes, `kept`, were
+ * kept? */
+bool fields_were_too_long(const char *reason, size_t kept);
+
 /* The layout of a file: read from its header when the profile has one (a missing, doubled or
  * surplus column is ERR_FILE_HEADER with both lists; order is free), else from the profile alone.
  * A header that is not UTF-8 is ERR_FILE_ENCODING; further errors as scanner_next. */

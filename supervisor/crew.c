@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "supervisor/crew.h"
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/pause.h"
@@ -211,7 +212,7 @@ int crew_spawn(struct supervisor *supervisor, const struct tracker *row, const s
         .allow = conf->allow,
         .allow_count = conf->allow_count,
         .chunk_bytes = conf->chunk_bytes,
-        .max_record = conf->max_record,
+        .max_record = task->mode == JOB_VERIFY ? RECORD_MAX_BYTES : conf->max_record,
         .lanes = lanes_of(supervisor, task),
         .earlier = task->earlier,
         .content = conf->duplicates == DUPLICATES_CONTENT,

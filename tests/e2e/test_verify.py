@@ -130,6 +130,49 @@ def test_a_file_that_was_changed_is_not_the_tables_fault(new_service, lanes):
     assert error["code"] == "file_changed" and "forget" not in error["hint"], error
 
 
+def uploaded_under(new_service, max_record, lanes, record):
+    """A service with this `max_record`, and a file whose record 300 this is: (service, path)."""
+    service = new_service(
+        upload={"chunk_bytes": "4K", "lanes": lanes, "max_record": max_record}).start()
+    path = service.people(count=900)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:300], record, *lines[300:]]) + "\n")
+    return service, path
+
+
+def verify_under(service, path, max_record, code=0):
+    service.set(upload={"max_record": max_record})
+    service.reload()
+    return service.ok("verify", path, "--json", code=code).json
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+@pytest.mark.parametrize("record", ["n" * 200 + ",e", "too,long," + "x" * 200],
+                         ids=["good", "bad in another way"])
+def test_rejects_of_a_max_record_that_was_raised(new_service, record, lanes):
+    service, path = uploaded_under(new_service, "64", lanes, record)
+    service.ok("upload", "--wait", path, code=3)
+    verify_under(service, path, "1M")
+    service.sql.run("UPDATE uploader.file_reject SET raw = substr(raw, 1, 63)")
+    error = service.ok("verify", path, "--json", code=1).json["error"]
+    assert error["code"] == "differs" and "Record 300:" in error["detail"], error
+    service.sql.run("UPDATE uploader.file_reject SET reason = replace(reason, '64', '63')")
+    verify_under(service, path, "64")
+    service.sql.run("UPDATE uploader.file_reject SET raw = substr(raw, 1, 62) || '!'")
+    verify_under(service, path, "1M", code=1)
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+@pytest.mark.parametrize("record", ["n" * 200 + ",e", '"' + "n" * 200 + '",e'],
+                         ids=["plain", "quoted"])
+def test_rows_of_a_max_record_that_was_lowered(new_service, record, lanes):
+    service, path = uploaded_under(new_service, "1M", lanes, record)
+    service.ok("upload", "--wait", path)
+    verify_under(service, path, "64")
+    service.sql.run("UPDATE uploader.file_data SET name = 'n' WHERE length(name) = 200")
+    verify_under(service, path, "64", code=1)
+
+
 def test_a_file_that_was_moved_since(service):
     path = service.people(count=2000, bad=[7])
     tracker = service.ok("upload", "--wait", "--json", path, code=3).json["id"]
