@@ -200,6 +200,7 @@ check: packages-build packages-check
 	@scripts/check-banned
 	@scripts/check-units $(BUILD)
 	@scripts/check-man man/*.[158]
+	@scripts/check-map
 	@echo "make check: all well"
 
 # Those of db/ need a server: make test runs them.

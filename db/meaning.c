@@ -12,7 +12,7 @@ static const struct {
     const char *prefix;
     enum db_meaning meaning;
 } meanings[] = {
-    {"UP001", DB_FENCED},    /* raised by gate and pop: another epoch, or a stop */
+    {"UP001", DB_FENCED},    /* raised by gate and pop_chunks: another epoch, or a stop */
     {"UP002", DB_FENCED},    /* raised by the gate: does not continue the chain */
     {"08", DB_LOST},         /* connection exceptions */
     {"57P01", DB_LOST},      /* admin shutdown, or a terminated backend */

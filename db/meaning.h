@@ -16,7 +16,7 @@
     X(DB_READ_ONLY, "the server is read only (25006): try again")                                  \
     X(DB_CANCELLED, "a timeout of role or database, or somebody, cancelled the statement "         \
                     "(57014): try again")                                                          \
-    X(DB_FENCED, "the gate or a pop refused, or a constraint of this service's own tables: a "     \
+    X(DB_FENCED, "gate or pop_chunks refused, or a constraint of this service's own tables: a "    \
                  "matter of fencing, never of data")                                               \
     X(DB_DATA, "the rows were refused (22*, 23*, 54000, P0001 of a trigger): those that are, are " \
                "looked for and become rejects; else fails, at once")                               \
