@@ -10,6 +10,7 @@
 #include "conf/password.h"
 #include "conf/read.h"
 #include "conf/report.h"
+#include "conf/spools.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -242,6 +243,7 @@ static void finish(const struct blocks *blocks, conf_check_conninfo *check, cons
             check_access(block, conf, report);
         }
     }
+    spools_check(blocks, report);
 }
 
 /* ---- the whole ---- */

@@ -120,10 +120,10 @@ typedef int conf_check_conninfo(const char *conninfo, struct error *err);
  * written to `errors`, a line each: "FILE:LINE: section.key: what is wrong; what to write", without
  * LINE when it is about the file as a whole, without section and key where there are none; the
  * value of conninfo, which `check` judges (NULL: nobody does), is never shown. What is a warning
- * says so, and is no error: a folder of `allow` that is not there (it may be mounted later), a user
- * or group of `access` that the system does not know. Blocks only as long as reading the files and
- * looking up users takes. Returns 0, or -ERR_CONFIG (then *conf is empty). The
- * caller ends it with conf_fini. */
+ * says so, and is no error: a folder of `allow` that is not there (it may be mounted later), a
+ * folder of a spool on another file system than its path, a user or group of `access` that the
+ * system does not know. Blocks only as long as reading the files and looking up users takes.
+ * Returns 0, or -ERR_CONFIG (then *conf is empty). The caller ends it with conf_fini. */
 int conf_load(struct conf *conf, const char *path, conf_check_conninfo *check,
               FILE *errors) MUST_USE;
 

@@ -121,7 +121,8 @@ const struct option options[] = {
 
     {SECTION_SPOOL, "path", OPTION_PATH, NULL, .max = 4000, IN_SPOOL(path),
      .unsaid = "none: it must be given", .example = "/srv/spool",
-     .help = "The folder. Its files may be read without being named in section files."},
+     .help = "The folder, which is no spool's done or failed; spools that share one have different "
+             "patterns. Its files may be read without being named in section files."},
     {SECTION_SPOOL, "profile", OPTION_PROFILE, PROFILE_BUILT_IN, IN_SPOOL(profile),
      .help = "How its files are read."},
     {SECTION_SPOOL, "pattern", OPTION_TEXT, "*.csv", .max = 255, IN_SPOOL(pattern),
@@ -139,9 +140,8 @@ const struct option options[] = {
              "folder of the same file system."},
     {SECTION_SPOOL, "failed", OPTION_PATH, NULL, .max = 4000, IN_SPOOL(failed),
      .unsaid = "failed in the folder", .example = "/srv/spool/failed",
-     .help =
-         "Where a file goes that cannot be uploaded, with a receipt that says why. Move it back "
-         "to try again."},
+     .help = "Where a file goes that cannot be uploaded, with a receipt that says why: a folder of "
+             "the same file system. Move it back to try again."},
 };
 
 const size_t option_count = COUNT_OF(options);

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -267,18 +268,48 @@ def test_a_shutdown_in_the_middle(spool):
     assert receipt["upload"]["rows"] == 60_000 and uploads(spool) == 1
 
 
+def check(service):
+    return subprocess.run([BUILD / "uploaderd", "--config", service.config, "--check"],
+                          capture_output=True, text=True)
+
+
 def test_check_says_what_is_wrong(new_service):
     service = new_service()
     service.set(spool__in={"profile": "none"})
-
-    def check():
-        return subprocess.run([BUILD / "uploaderd", "--config", service.config, "--check"],
-                              capture_output=True, text=True)
-
-    done = check()
+    done = check(service)
     assert done.returncode == 2
     assert "the spool has no path" in done.stderr and "no profile" in done.stderr, done.stderr
     service.set(spool__in={"path": service.folder / "none", "profile": "contacts"})
-    done = check()
+    done = check(service)
     assert done.returncode == 0
     assert "spool in.path: warning: there is no folder" in done.stderr, done.stderr
+
+
+def test_a_file_that_would_be_uploaded_twice(spool):
+    """Two spools, the second of which has what the first moves: neither --check nor a service that
+    is under way takes them."""
+    spool.set(spool__twice={"path": spool.spool / "done"})
+    done = check(spool)
+    assert done.returncode == 2
+    assert f'spool twice.path: "{spool.spool}/done" is the folder done of [spool in]' in done.stderr
+    spool.reload("the old one stays in force")
+    arrive(spool)
+    moved(spool, "people.csv")
+    assert uploads(spool) == 1
+
+
+def test_folders_of_another_file_system(new_spool):
+    """Nothing can be moved there: said at --check and at the start, and no error, as one that is
+    not there is none. What is not there, or on the same, is not named."""
+    service = new_spool(start=False)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        if os.stat(other).st_dev == os.stat(service.spool).st_dev:
+            pytest.skip("/dev/shm is no file system of its own here")
+        service.set(spool__in={"path": service.spool, "done": other, "failed": f"{other}/none"})
+        done = check(service)
+        assert (done.returncode, done.stdout) == (0, "ok\n")
+        says = f'spool in.done: warning: "{other}" is on another file system than "{service.spool}" now; '
+        assert says in done.stderr and "spool in.failed" not in done.stderr, done.stderr
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        service.start()
+        assert "spool in.done: warning: " in service.log_text()

@@ -1004,6 +1004,43 @@ static void test_profiles(void **state)
     assert_null(conf_profile(&conf, "contacts"));
 }
 
+/* ---- spools that get into each other's way ---- */
+
+#define ONCE_MORE "; what is moved there would be uploaded once more; write another folder\n"
+
+static const struct {
+    const char *text;
+    const char *errors;
+} spools[] = {
+    {"[spool a]\npath = /in\npattern = *.txt\n[spool b]\npattern = *.txt\npath = /in\n",
+     MAIN ":6: spool b.path: \"/in\" is the path of [spool a], too, with the same pattern; write "
+          "another folder\n"},
+    {"[spool a]\npath = /in/done\n[spool b]\npath = /in\n",
+     MAIN ":2: spool a.path: \"/in/done\" is the folder done of [spool b]" ONCE_MORE},
+    {"[spool a]\npath = /in\nfailed = /more\n[spool b]\npath = /more\n",
+     MAIN ":5: spool b.path: \"/more\" is the folder failed of [spool a]" ONCE_MORE},
+    {"[spool a]\npath = /in\ndone = /in\nfailed = /in\n",
+     MAIN ":3: spool a.done: \"/in\" is the path of the spool itself" ONCE_MORE MAIN
+          ":4: spool a.failed: \"/in\" is the path of the spool itself" ONCE_MORE},
+    /* what has no path says only that */
+    {"[spool a]\n[spool b]\npath = in\n",
+     MAIN ":1: spool a.path: the spool has no path; write path = and the folder in which its files "
+          "arrive\n" MAIN ":3: spool b.path: \"in\" is not an absolute path" NOT_ABSOLUTE "\n"},
+    /* what is all right: patterns of one folder, folders of two for the same, a spool below another
+     */
+    {"[spool a]\npath = /in\n[spool b]\npattern = *.txt\npath = /in\n", ""},
+    {"[spool a]\npath = /in\ndone = /out\nfailed = /out\n"
+     "[spool b]\npath = /in/b\ndone = /out\n[spool c]\npath = /in/done/c\n",
+     ""},
+};
+
+static void test_spools(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(spools); i++)
+        expect_errors(spools[i].text, spools[i].errors);
+}
+
 /* ---- units ---- */
 
 static void test_units(void **state)
@@ -1128,6 +1165,7 @@ int main(void)
         cmocka_unit_test(test_all_at_once),
         cmocka_unit_test(test_no_secret_is_shown),
         cmocka_unit_test(test_profiles),
+        cmocka_unit_test(test_spools),
         cmocka_unit_test(test_units),
         cmocka_unit_test(test_sample),
         cmocka_unit_test(test_markdown),
