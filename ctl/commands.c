@@ -134,7 +134,10 @@ const struct command commands[COMMAND_COUNT] = {
                         "may run while others upload. Ends with 0 when they are equal and the "
                         "upload is PROCESSED; with 1 and the first records that differ when "
                         "they are not; when they are equal as far as an upload came that is not "
-                        "PROCESSED, as wait ends of it.",
+                        "PROCESSED, as wait ends of it: 5 for KILLED and STOPPED, 1 for FAILED, 6 "
+                        "for one that was refused as in already. With 6 also while the upload "
+                        "is in progress. A file means its newest upload, which may be one that "
+                        "was refused: its ID names any.",
                     .examples = {{"uploadctl verify orders.csv", "is all of it there, and once?"},
                                  {"uploadctl verify 12 --at done/orders.csv",
                                   "of a file that was moved since"}}},
@@ -147,9 +150,11 @@ const struct command commands[COMMAND_COUNT] = {
                     .what = "removes an upload that has ended, with its history and rejects",
                     .more = "Its rows stay in the table, unless --rows is given; then nothing "
                             "knows any more where they came from, and another upload of the file "
-                            "has them twice. Answers when that is durable.",
+                            "has them twice. A file means its newest upload, which may be one "
+                            "that was refused and has no rows: the ID, which list shows, names the "
+                            "one that is meant. Answers when that is durable.",
                     .examples = {{"uploadctl forget 12", "its rows stay"},
-                                 {"uploadctl forget --rows orders.csv", "its rows go, too"}}},
+                                 {"uploadctl forget --rows 12", "its rows go, too"}}},
     [CMD_PAUSE] = {.name = "pause",
                    .also = " hold drain ",
                    .operands = "",

@@ -215,6 +215,18 @@ def test_rows_that_the_table_refused(service):
     service.ok("verify", path)
 
 
+def test_a_file_that_was_given_once_more(service):
+    """The newest upload of it is the one that was refused, which has no rows; the ID leads to the other."""
+    path = service.people(count=10)
+    first = service.ok("upload", "--wait", path, "--json").json["id"]
+    os.utime(path)
+    service.ok("upload", "--wait", path, code=6)
+    assert "0 rows" in service.ok("verify", path, code=6).out
+    service.ok("verify", first)
+    service.ok("forget", "--rows", first)
+    assert service.count() == 0
+
+
 @pytest.mark.parametrize("how", ["kill", "stop"])
 def test_what_is_not_whole(service, how):
     """Of a KILLED upload, what is in; of a STOPPED one, that nothing is left, without its file."""
