@@ -4,6 +4,7 @@ and a role with few rights. Each with an upload, for the worker connects, too.""
 
 import getpass
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -186,17 +187,18 @@ def test_a_role_that_may_create_no_more(server, new_app, tmp_path):
 
 
 def grant(server, database, **variables):
-    """examples/roles.sql, as an administrator runs it."""
-    subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", ROOT / "examples/roles.sql",
-                    *[f"-v{name}={value}" for name, value in variables.items()],
-                    f"host={server.folder} port={server.port} dbname={database} user=postgres"], check=True)
+    """examples/roles.sql, as an administrator runs it; answers how psql ended."""
+    return subprocess.run(["psql", "-X", "-q", "-f", ROOT / "examples/roles.sql",
+                           *[f"-v{name}={value}" for name, value in variables.items()],
+                           f"host={server.folder} port={server.port} dbname={database} user=postgres"],
+                          capture_output=True, text=True)
 
 
 def test_the_grants_of_a_role_that_owns(server, new_service, tmp_path):
     with sql_of(server) as sql:
         database = f"owns_{free_port()}"
         sql.run(f"CREATE DATABASE {database}")
-    grant(server, database, app="app")
+    assert grant(server, database, app="app").returncode == 0
     service = new_service()
     service.app_database = database
     service.set(database={"conninfo": [f"{tls(server)} dbname={database}",
@@ -213,7 +215,7 @@ def test_the_grants_of_a_role_that_only_writes(server, new_app, tmp_path):
         sql.run("DROP ROLE IF EXISTS writer")
         sql.run(f"CREATE ROLE writer LOGIN PASSWORD '{PASSWORD}'")
         sql.run(f"REVOKE CREATE, TEMPORARY ON DATABASE {database} FROM PUBLIC, app")
-        grant(server, database, app="writer", owner="app")
+        assert grant(server, database, app="writer", owner="app").returncode == 0
     folder = password_file(tmp_path)
     folder.write_text(f"*:*:*:writer:{PASSWORD}\n")
     service.set(database={"conninfo": [tls(server, user="writer"), f"dbname={database}",
@@ -233,6 +235,33 @@ def test_the_grants_of_a_role_that_only_writes(server, new_app, tmp_path):
         assert sql.value("SELECT count(*) FROM uploader.file_tracker") == 0
         sql.run("DROP OWNED BY writer")
         sql.run("DROP ROLE writer")
+
+
+def test_the_grants_in_a_schema_of_another_name(server):
+    """What is in it by then, and what its owner adds at an upgrade. Without the name there is no such
+    schema, which psql's exit code says."""
+    database = f"named_{free_port()}"
+    with sql_of(server) as sql:
+        sql.run(f"CREATE DATABASE {database}")
+    with sql_of(server, database) as sql:
+        sql.run("CREATE ROLE clerk")
+        sql.run("CREATE SCHEMA loads AUTHORIZATION app")
+        sql.run("SET ROLE app")
+        sql.run("CREATE TABLE loads.before (id bigserial)")
+        done = grant(server, database, app="clerk", owner="app")
+        assert done.returncode == 3 and 'schema "uploader" does not exist' in done.stderr, done
+        assert len(re.findall("ERROR", done.stderr)) == 1, done
+        done = grant(server, database, app="clerk", owner="app", schema="loads")
+        assert (done.returncode, done.stderr) == (0, "")
+        sql.run("CREATE TABLE loads.later (id bigserial)")
+        sql.run("RESET ROLE; SET ROLE clerk")
+        for table in ("before", "later"):
+            assert sql.run(f"INSERT INTO loads.{table} DEFAULT VALUES RETURNING id") == [(1,)]
+            sql.run(f"UPDATE loads.{table} SET id = 2")
+            sql.run(f"DELETE FROM loads.{table}")
+        assert not sql.value("SELECT has_schema_privilege('loads', 'CREATE')")
+        sql.run("RESET ROLE")
+        sql.run("DROP OWNED BY clerk; DROP ROLE clerk")
 
 
 # ---- poolers ----
