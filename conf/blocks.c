@@ -79,6 +79,8 @@ void blocks_init(struct blocks *blocks, struct conf *conf)
 void blocks_fini(struct blocks *blocks)
 {
     for (size_t i = 0; i < blocks->count; i++) {
+        for (size_t k = 0; k < option_count; k++)
+            free(blocks->list[i].settings[k].lines);
         free(blocks->list[i].title);
         free(blocks->list[i].settings);
     }
@@ -171,6 +173,16 @@ struct setting *block_setting(const struct block *block, const struct option *op
     return &block->settings[option - options];
 }
 
+struct setting *block_set(const struct block *block, const struct option *option, const char *file,
+                          size_t line)
+{
+    struct setting *setting = block_setting(block, option);
+
+    free(setting->lines);
+    *setting = (struct setting){.file = file, .line = line};
+    return setting;
+}
+
 static const struct setting *find_setting(const struct block *block, const char *key)
 {
     return block_setting(block, option_find(block->section, key));
@@ -193,4 +205,14 @@ struct place block_place(const struct block *block, const char *key)
     if (!setting->file)
         setting = &block->begun;
     return (struct place){setting->file, setting->line, block->title, key};
+}
+
+struct place block_item_place(const struct block *block, const char *key, size_t item)
+{
+    const struct setting *setting = find_setting(block, key);
+    struct place place = block_place(block, key);
+
+    if (item < setting->line_count)
+        place.line = setting->lines[item];
+    return place;
 }

@@ -15,6 +15,8 @@
 struct setting {
     const char *file; /* NULL: nowhere, it has its default */
     size_t line;
+    size_t *lines; /* of the items of a value that is stored, which has one on each; owned */
+    size_t line_count;
     bool refused; /* it was no good, and what there was before is still stored */
 };
 
@@ -51,8 +53,15 @@ void *block_object(const struct blocks *blocks, const struct block *block);
 
 struct setting *block_setting(const struct block *block, const struct option *option);
 
+/* It is set here: answers the setting, in which all that was known of it before is forgotten. */
+struct setting *block_set(const struct block *block, const struct option *option, const char *file,
+                          size_t line);
+
 /* Where the value of this key stands; where the block begins when it has its default. */
 struct place block_place(const struct block *block, const char *key);
+
+/* Where an item stands of a list that has one on each line; else as block_place. */
+struct place block_item_place(const struct block *block, const char *key, size_t item);
 
 /* The key was given in a file; and its value was refused. */
 bool block_is_set(const struct block *block, const char *key);

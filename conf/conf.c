@@ -164,10 +164,8 @@ static void read_password(const struct block *block, struct conf *conf, const ch
     free(credential);
 }
 
-static void check_folder(const struct block *block, const char *key, const char *path,
-                         struct report *report)
+static void check_folder(struct place place, const char *path, struct report *report)
 {
-    struct place place = block_place(block, key);
     struct stat st;
     struct error err;
     char *real = realpath(path, NULL);
@@ -187,7 +185,7 @@ static void check_folder(const struct block *block, const char *key, const char 
 static void check_folders(const struct block *block, const struct conf *conf, struct report *report)
 {
     for (size_t i = 0; i < conf->allow_count; i++)
-        check_folder(block, "allow", conf->allow[i], report);
+        check_folder(block_item_place(block, "allow", i), conf->allow[i], report);
 }
 
 /* What the default names need not be there. */
@@ -233,7 +231,7 @@ static void finish(const struct blocks *blocks, conf_check_conninfo *check, cons
             struct conf_spool *spool = block_object(blocks, block);
             finish_spool(conf, block, spool, report);
             if (spool->path)
-                check_folder(block, "path", spool->path, report);
+                check_folder(block_place(block, "path"), spool->path, report);
         } else if (block->section == SECTION_DATABASE) {
             check_database(block, conf, check, file, report);
             read_password(block, conf, file, report);

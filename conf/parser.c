@@ -45,17 +45,34 @@ static void gather(struct parser *p, const char *text)
     p->numbers[p->count++] = p->line;
 }
 
-/* The value has all its lines: stores it. */
-static void end_value(struct parser *p)
+/* What is said of an item once all is read names its line. */
+static void keep_lines(const struct parser *p, size_t skip, struct setting *setting)
+{
+    setting->line_count = p->count - skip;
+    setting->lines = mem_new(setting->line_count, sizeof *setting->lines);
+    memcpy(setting->lines, p->numbers + skip, setting->line_count * sizeof *setting->lines);
+}
+
+static void store_value(const struct parser *p)
 {
     struct value value = {p->option, p->lines, p->count};
+    struct setting *setting = block_setting(p->block, p->option);
     struct error err;
     size_t fault;
 
-    if (p->option && value_store(&value, block_object(p->blocks, p->block), &fault, &err) < 0) {
-        refuse(p, p->numbers[fault], p->option->key, &err);
-        block_setting(p->block, p->option)->refused = true;
+    if (value_store(&value, block_object(p->blocks, p->block), &fault, &err) == 0) {
+        keep_lines(p, value_skip(&value), setting);
+        return;
     }
+    refuse(p, p->numbers[fault], p->option->key, &err);
+    setting->refused = true;
+}
+
+/* The value has all its lines: stores it. */
+static void end_value(struct parser *p)
+{
+    if (p->option)
+        store_value(p);
     for (size_t i = 0; i < p->count; i++)
         free(p->lines[i]);
     p->count = 0;
@@ -98,7 +115,7 @@ static void begin_value(struct parser *p, const char *key, const char *text)
         refuse(p, p->line, key, &err);
         return;
     }
-    *setting = (struct setting){.file = p->file, .line = p->line};
+    block_set(p->block, option, p->file, p->line);
     p->option = option;
     gather(p, text);
 }
@@ -109,8 +126,7 @@ static void note_refused(struct parser *p, const char *key)
     const struct option *option = p->block ? option_find(p->block->section, key) : NULL;
 
     if (option)
-        *block_setting(p->block, option) =
-            (struct setting){.file = p->file, .line = p->line, .refused = true};
+        block_set(p->block, option, p->file, p->line)->refused = true;
 }
 
 /* An indented line that looks like a key of this section is one that was indented by mistake. */

@@ -305,10 +305,14 @@ static const struct {
     [OPTION_COLUMNS] = {store_columns, true},
 };
 
+size_t value_skip(const struct value *value)
+{
+    return value->count > 1 && value->lines[0][0] == '\0' ? 1 : 0;
+}
+
 int value_store(const struct value *value, void *object, size_t *fault, struct error *err)
 {
-    /* a value may begin below its key, as that of a list does */
-    size_t skip = value->count > 1 && value->lines[0][0] == '\0' ? 1 : 0;
+    size_t skip = value_skip(value);
     struct storing s = {
         .option = value->option,
         .lines = value->lines + skip,

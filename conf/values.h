@@ -18,6 +18,10 @@ struct value {
  * there. Errors, with a hint: ERR_CONFIG; *fault is then the line that is wrong. */
 int value_store(const struct value *value, void *object, size_t *fault, struct error *err) MUST_USE;
 
+/* How many of its lines are before the first that counts: 1 when the value begins below its key, as
+ * that of a list does, else 0. */
+size_t value_skip(const struct value *value);
+
 /* What may be written: "a number from 1 to 16". Returns `out`. */
 #define VALUE_TEXT_BYTES 256
 char *value_describe(char out[VALUE_TEXT_BYTES], const struct option *option);

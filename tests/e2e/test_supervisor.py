@@ -211,11 +211,14 @@ def test_check_of_a_conninfo(new_service, conninfo, says):
 
 def test_check_warns_of_a_folder_that_is_not_there(new_service):
     service = new_service()
-    service.config.write_text("[files]\nallow =\n    /nowhere\n")
-    done = run("--config", service.config, "--check")
-    assert (done.returncode, done.stdout) == (0, "ok\n")
-    assert done.stderr.startswith(f"{service.config}:2: files.allow: warning: there is no folder "
-                                  '"/nowhere" now; '), done.stderr
+    for text, lines in (("allow =\n    /nowhere\n    /tmp\n\n    /either", (3, 6)),
+                        ("allow = /nowhere\n    /either", (2, 3))):
+        service.config.write_text(f"[files]\n{text}\n[upload]\n")
+        done = run("--config", service.config, "--check")
+        assert (done.returncode, done.stdout) == (0, "ok\n")
+        for says, line, path in zip(done.stderr.splitlines(), lines, ("/nowhere", "/either"), strict=True):
+            assert says.startswith(f"{service.config}:{line}: files.allow: warning: there is no folder "
+                                   f'"{path}" now; '), done.stderr
 
 
 def test_check_warns_of_a_folder_behind_a_link(new_service):
