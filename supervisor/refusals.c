@@ -81,12 +81,15 @@ static int hint_status(struct error *err, const struct upload *upload)
 
 int refusal_not_found(const struct request *request, struct error *err)
 {
-    if (request->file)
-        error_set(err, ERR_NOT_FOUND, "there is no upload of \"%s\"", shown(request->file).text);
-    else
+    if (!request->file) {
         error_set(err, ERR_NOT_FOUND, "there is no upload %" PRId64, request->id);
-    if (request->file)
-        error_detail(err, "An upload is found by the path it was given under, or by its id.");
+        return error_hint(err,
+                          "A file whose name is a number is given as ./%" PRId64
+                          ". See all uploads with: uploadctl list",
+                          request->id);
+    }
+    error_set(err, ERR_NOT_FOUND, "there is no upload of \"%s\"", shown(request->file).text);
+    error_detail(err, "An upload is found by the path it was given under, or by its id.");
     return error_hint(err, "See all uploads with: uploadctl list");
 }
 
@@ -345,7 +348,7 @@ static int hint_access(struct error *err)
 
 int refusal_denied(int64_t uid, const char *kind, const char *option, struct error *err)
 {
-    error_set(err, ERR_DENIED, "uid %" PRId64 " may not %s", uid, kind);
+    error_set(err, ERR_DENIED, "uid %" PRId64 " may not give the command %s", uid, kind);
     error_detail(err,
                  "It is not among those that \"%s\" of section [access] names, itself or by a "
                  "group that it had when it connected.",

@@ -94,6 +94,7 @@ def test_every_command(guarded, person):
             answer = asker.ask(kind, **fields_of(kind))
             assert is_denied(answer) == (right < RIGHTS.index(least)), (kind, answer)
             if is_denied(answer):
+                assert answer["error"]["message"] == f"uid {person[0]} may not give the command {kind}"
                 assert f'"{least}" of section [access]' in answer["error"]["detail"], answer
                 assert answer["ref"] == 1
 
@@ -134,7 +135,7 @@ def test_an_exit_code_of_its_own(guarded):
     """uploadctl says what is missing."""
     done = uploadctl_as(guarded, 61001, "stop", "/nowhere/x.csv")
     assert done.returncode == 11, done
-    assert "uid 61001 may not stop" in done.stderr and "[access]" in done.stderr, done
+    assert "uid 61001 may not give the command stop" in done.stderr and "[access]" in done.stderr, done
 
 
 @pytest.mark.parametrize("words", [("ping",), ("stop", "/nowhere/x.csv"), ("list",)], ids=str)

@@ -335,6 +335,16 @@ def test_rejects_as_csv_are_corrected_and_uploaded(service):
     assert (answer.code, answer.out) == (4, "")
 
 
+def test_a_file_whose_name_is_a_number(service):
+    """Its name alone is an ID; the hint says how it is given."""
+    service.file("123", "name,email\na,b\n")
+    answer = service.ctl("upload", "--wait", "123")
+    assert answer.code == 4 and "there is no upload 123" in answer.err, answer
+    told = re.search(r"\./\S*\d", answer.err).group()
+    service.ok("upload", "--wait", told)
+    assert service.count() == 1
+
+
 def test_rejects_are_corrected_as_the_document_says(service):
     """Its own commands; the longest record is longer than Python's csv takes by itself."""
     chapter = (ROOT / "docs/recovery.md").read_text().split("## Rejects, corrected")[1].split("\n## ")[0]
