@@ -21,6 +21,7 @@
 #define NUDGE_MS 50
 
 static void advance(struct db_conn *conn);
+static void on_connected(void *arg, PGconn *pg, const struct db_error *err);
 
 static void on_poll_closed(uv_handle_t *handle)
 {
@@ -101,7 +102,13 @@ static bool is_encrypted(const struct db_conn *conn)
 static void on_later(uv_timer_t *timer)
 {
     struct db_conn *conn = timer->data;
+    PGconn *given = conn->given;
 
+    conn->given = NULL;
+    if (given) {
+        on_connected(conn, given, NULL);
+        return;
+    }
     if (conn->pg && !conn->lost && !conn->copying.open && is_encrypted(conn))
         conn_take_in(conn);
     advance(conn);
@@ -140,13 +147,22 @@ void conn_watch(struct db_conn *conn)
         uv_timer_start(&conn->later, on_later, NUDGE_MS, 0);
 }
 
+static void hang_up(struct db_conn *conn)
+{
+    dial_close(conn->dial);
+    conn->dial = NULL;
+    if (conn->kept)
+        kept_leave(conn->kept);
+    else
+        PQfinish(conn->pg);
+    conn->kept = NULL;
+    conn->pg = NULL;
+}
+
 /* The end of a connection that is lost: all that wait are told, in order, and then the owner. */
 static void tell_loss(struct db_conn *conn)
 {
-    PQfinish(conn->pg);
-    conn->pg = NULL;
-    dial_close(conn->dial);
-    conn->dial = NULL;
+    hang_up(conn);
     statements_lose(conn);
     if (!conn->closed)
         copy_run(conn);
@@ -217,7 +233,25 @@ static void copy_settings(struct db_conn *conn, const struct db_settings *settin
     conn->schema_name = mem_dup(settings->schema);
     conn->application_name = mem_dup(settings->application_name);
     conn->settings = (struct db_settings){conn->conninfo, conn->password, conn->schema_name,
-                                          conn->application_name};
+                                          conn->application_name, NULL};
+}
+
+static void on_reset(void *arg, PGresult *result, const struct db_error *err)
+{
+    (void)result;
+    if (err) /* nothing that comes behind may be sent over it */
+        conn_lose(arg, err);
+}
+
+/* The session goes on where the one before has left it. */
+static void take_over(struct db_conn *conn, struct db_kept *kept, PGconn *pg)
+{
+    struct params params = {.count = 0};
+
+    conn->kept = kept;
+    conn->given = pg;
+    param_text(&params, conn->application_name);
+    query_send(conn, SQL_session_reset, &params, on_reset, conn);
 }
 
 struct db_conn *db_conn_new(uv_loop_t *loop, const struct db_settings *settings,
@@ -233,7 +267,11 @@ struct db_conn *db_conn_new(uv_loop_t *loop, const struct db_settings *settings,
     conn->end = &conn->first;
     uv_timer_init(loop, &conn->later);
     conn->later.data = conn;
-    conn->dial = dial_new(loop, &conn->settings, on_connected, conn);
+    PGconn *given = kept_take(settings->kept);
+    if (given)
+        take_over(conn, settings->kept, given);
+    else
+        conn->dial = dial_new(loop, &conn->settings, on_connected, conn);
     return conn;
 }
 
@@ -256,10 +294,7 @@ void db_conn_close(struct db_conn *conn)
         return;
     conn->closed = true;
     unwatch(conn);
-    dial_close(conn->dial);
-    conn->dial = NULL;
-    PQfinish(conn->pg);
-    conn->pg = NULL;
+    hang_up(conn);
     while (conn->first)
         statement_free(statement_take(conn));
     uv_close((uv_handle_t *)&conn->later, on_closed);

@@ -13,6 +13,7 @@
 #include <uv.h>
 
 struct db_conn;
+struct db_kept;
 
 struct db_events {
     void (*on_ready)(void *arg);
@@ -28,6 +29,7 @@ struct db_settings {
     const char *password; /* in place of the conninfo's; NULL: that, if any */
     const char *schema;
     const char *application_name;
+    struct db_kept *kept; /* the first connection is this one, reset; NULL: none is kept */
 };
 
 /* Whether libpq can read a conninfo, with environment and service file taken into account, and

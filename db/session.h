@@ -7,6 +7,7 @@
 
 #include "db/chunks.h"
 #include "db/conn.h"
+#include "db/kept.h"
 #include "db/query.h"
 
 enum statement_kind { STATEMENT_PLAIN, STATEMENT_COPY, STATEMENT_COPY_END, STATEMENT_STREAM };
@@ -54,10 +55,12 @@ struct db_conn {
     void *arg;
     char *schema; /* quoted */
     struct dial *dial;
-    PGconn *pg;       /* NULL while connecting, and again when lost */
-    uv_poll_t *poll;  /* on the socket of `pg`; NULL when that is closed */
-    int watched;      /* the events that `poll` asks for */
-    uv_timer_t later; /* calls advance in the next turn */
+    struct db_kept *kept; /* whose `pg` is; NULL: it has made it itself */
+    PGconn *given;        /* is to be `pg` from the next turn on */
+    PGconn *pg;           /* NULL while connecting, and again when lost */
+    uv_poll_t *poll;      /* on the socket of `pg`; NULL when that is closed */
+    int watched;          /* the events that `poll` asks for */
+    uv_timer_t later;     /* calls advance in the next turn */
     struct statement *first, **end;
     size_t pending;
     struct copying copying;
@@ -83,6 +86,12 @@ void conn_watch(struct db_conn *conn);
 /* conn.c: the connection is lost, as `err` says (NULL: as libpq says); the first call counts. The
  * answers follow in a later turn. */
 void conn_lose(struct db_conn *conn, const struct db_error *err);
+
+/* kept.c: what is kept, for the first who asks, in the process that is to use it; else NULL. */
+PGconn *kept_take(struct db_kept *kept);
+
+/* kept.c: its user is done with it: a session that is not at rest is ended. */
+void kept_leave(struct db_kept *kept);
 
 /* query.c: the queue. A statement is freed with all that it holds. Prepended is before all that
  * have not been sent. */
