@@ -101,21 +101,17 @@ def small_files(count, records=100):
 # ---- what something costs ----
 
 
-def family_of(pid):
-    return [pid, *harness.children(pid, zombies=True)]
-
-
 def cpu_of(pid):
     """Seconds of a process, its children that are there, and those that it has seen the end of."""
     while True:
-        family, total = family_of(pid), 0
+        family, total = harness.family_of(pid), 0
         for one in family:
             try:
                 fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
             except (FileNotFoundError, ProcessLookupError):
                 continue
             total += sum(map(int, fields[11:15]))
-        if family_of(pid) == family:  # else one may have counted twice, or not at all
+        if harness.family_of(pid) == family:  # else one may have counted twice, or not at all
             return total / os.sysconf("SC_CLK_TCK")
 
 

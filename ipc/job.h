@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The socketpair's descriptor in the worker. */
+/* The socketpair's descriptor in a worker, and in the process that forks it. */
 #define WORKER_SOCKET_FD 3
 
 enum job_mode { JOB_LOAD, JOB_ROLLBACK, JOB_VERIFY };

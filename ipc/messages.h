@@ -47,7 +47,8 @@ _Static_assert(RECORD_MAX_BYTES / 3 * 4 + 1024 * 1024 < IPC_MESSAGE_MAX_BYTES,
     X(IPC_READY, "ready", FROM_WORKER, "connected, the file open and checked")                     \
     X(IPC_PROGRESS, "progress", FROM_WORKER, "a chunk is in, or some records are verified")        \
     X(IPC_ROLLING, "rolling", FROM_WORKER, "the rollback began, or one more step of it is done")   \
-    X(IPC_END, "end", FROM_WORKER, "how it ended; the last message")
+    X(IPC_END, "end", FROM_WORKER, "how it ended; the last message")                               \
+    X(IPC_IDLE, "idle", FROM_WORKER, "its process is gone: another job may follow")
 
 enum ipc_kind {
 #define X(name, kind, sender, what) name,

@@ -231,7 +231,7 @@ int crew_spawn(struct supervisor *supervisor, const struct tracker *row, const s
     job.application_name =
         backend_name(supervisor->name, supervisor->start, job.tracker, job.epoch);
     if (job.conninfo)
-        rc = worker_spawn(supervisor->loop, &job, told, arg, worker, err);
+        rc = worker_spawn(supervisor->workers, &job, told, arg, worker, err);
     else
         rc = error_set(err, ERR_DATABASE_AWAY, "the database is away");
     free(job.conninfo);

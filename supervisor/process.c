@@ -5,81 +5,57 @@
 #include "base/mem.h"
 #include "ipc/messages.h"
 #include "ipc/stream.h"
+#include "supervisor/spawn.h"
 #include "supervisor/timer.h"
 
-#include <limits.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* A worker that has closed its socket has nothing left to do but to exit. */
+/* A worker that has said its last word, or closed its socket, has nothing left to do but to exit.
+ */
 #define EXIT_PATIENCE_MS 5000
 
+/* How long one that is done is there for another job. Its session is, too. */
+#define IDLE_MS 1000
+
+struct workers {
+    uv_loop_t *loop;
+    struct worker *idle; /* the last first */
+    bool closed;
+};
+
 struct worker {
+    struct workers *workers;
+    struct worker *next_idle;
     uv_process_t process;
-    uv_timer_t *exit_timer; /* NULL until its socket has ended */
+    uv_timer_t *timer; /* of its exit, or of being idle; NULL: neither */
     struct ipc_stream *stream;
-    const struct worker_events *events; /* NULL once abandoned */
+    const struct worker_events *events; /* NULL once abandoned, and while it is idle */
     void *arg;
     int64_t tracker;
     struct ending ending;
     int64_t exit_code; /* once exited */
     int signal;        /* that ended it; 0: none */
     bool exited, stream_ended, said_end;
+    bool told; /* more than its job */
 };
-
-/* The program beside this one, as in a build folder; where there is none, the one that make install
- * has put in libexec: from this one's folder on, so that an installation can be moved. */
-static char *program_path(void)
-{
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-
-    if (n <= 0)
-        return mem_dup("uploader-worker");
-    self[n] = '\0';
-    int folder = (int)(strrchr(self, '/') - self);
-    char *beside = mem_format("%.*s/uploader-worker", folder, self);
-    char *installed = mem_format("%.*s/../libexec/uploader/uploader-worker", folder, self);
-    bool is_beside = access(beside, X_OK) == 0 || access(installed, X_OK) != 0;
-    free(is_beside ? installed : beside);
-    return is_beside ? beside : installed;
-}
-
-/* Beginnings of what is not a worker's: libpq's variables are resolved here and travel with the
- * job, for a password in the environment would be seen in /proc; the others are between the service
- * manager and the supervisor. */
-static const char *const withheld[] = {
-    "PG", "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_", "CREDENTIALS_DIRECTORY=",
-};
-
-static bool is_withheld(const char *variable)
-{
-    for (size_t i = 0; i < COUNT_OF(withheld); i++)
-        if (strncmp(variable, withheld[i], strlen(withheld[i])) == 0)
-            return true;
-    return false;
-}
-
-static char **clean_environment(void)
-{
-    size_t count = 0;
-    size_t used = 0;
-
-    while (environ[count])
-        count++;
-    char **copy = mem_new(count + 1, sizeof *copy);
-    for (size_t i = 0; i < count; i++)
-        if (!is_withheld(environ[i]))
-            copy[used++] = environ[i];
-    return copy;
-}
 
 static void on_process_closed(uv_handle_t *handle)
 {
     free(CONTAINER_OF(handle, struct worker, process));
+}
+
+static void leave_idle(struct worker *worker)
+{
+    struct worker **at = &worker->workers->idle;
+
+    for (; *at; at = &(*at)->next_idle) {
+        if (*at != worker)
+            continue;
+        *at = worker->next_idle;
+        return;
+    }
 }
 
 /* What can be told of one that did not say how it ended. */
@@ -119,8 +95,9 @@ static void end_if_gone(struct worker *worker)
     }
     ipc_stream_close(worker->stream);
     worker->stream = NULL;
-    timer_close(worker->exit_timer);
-    worker->exit_timer = NULL;
+    timer_close(worker->timer);
+    worker->timer = NULL;
+    leave_idle(worker);
     if (worker->events)
         worker->events->on_ended(worker->arg, &worker->ending);
     uv_close((uv_handle_t *)&worker->process, on_process_closed);
@@ -147,10 +124,16 @@ static void on_exit_overdue(uv_timer_t *timer)
     worker_kill(worker);
 }
 
+static void set_timer(struct worker *worker, uv_timer_cb at, uint64_t after_ms)
+{
+    if (!worker->timer)
+        worker->timer = timer_new(worker->process.loop, worker);
+    uv_timer_start(worker->timer, at, after_ms, 0);
+}
+
 static void expect_exit(struct worker *worker)
 {
-    worker->exit_timer = timer_new(worker->process.loop, worker);
-    uv_timer_start(worker->exit_timer, on_exit_overdue, EXIT_PATIENCE_MS, 0);
+    set_timer(worker, on_exit_overdue, EXIT_PATIENCE_MS);
 }
 
 static void on_stream_end(void *arg, const struct error *err)
@@ -167,6 +150,50 @@ static void on_stream_end(void *arg, const struct error *err)
         expect_exit(worker);
     end_if_gone(worker);
 }
+
+/* ---- one that is idle ---- */
+
+/* By the end of its socket. */
+static void dismiss(struct worker *worker)
+{
+    leave_idle(worker);
+    ipc_stream_close(worker->stream);
+    worker->stream = NULL;
+    worker->stream_ended = true;
+    expect_exit(worker);
+    end_if_gone(worker);
+}
+
+static void on_idle_for_long(uv_timer_t *timer)
+{
+    dismiss(timer->data);
+}
+
+/* What it has been told besides its job may have come behind its end, and would be taken for the
+ * next one's. */
+static bool may_go_on(const struct worker *worker)
+{
+    return !worker->told && !worker->workers->closed;
+}
+
+/* The process that did the job is gone. The next job may come from within on_ended. */
+static void be_idle(struct worker *worker)
+{
+    const struct worker_events *ended = worker->events;
+    struct ending ending = worker->ending;
+
+    worker->events = NULL;
+    if (may_go_on(worker)) {
+        worker->next_idle = worker->workers->idle;
+        worker->workers->idle = worker;
+        set_timer(worker, on_idle_for_long, IDLE_MS);
+    } else {
+        dismiss(worker);
+    }
+    ended->on_ended(worker->arg, &ending);
+}
+
+/* ---- what it says ---- */
 
 static struct worker_report report_of(const json_t *message)
 {
@@ -189,8 +216,13 @@ static int take_message(struct worker *worker, const json_t *message, struct err
     if (kind == IPC_END) {
         rc = ending_decode(message, &worker->ending, err);
         worker->said_end = rc == 0;
+        expect_exit(worker);
     } else if (!worker->events) {
         return 0;
+    } else if (kind == IPC_IDLE && !worker->said_end) {
+        rc = error_set(err, ERR_PROTOCOL, "a worker is gone before it has ended");
+    } else if (kind == IPC_IDLE) {
+        be_idle(worker);
     } else if (kind == IPC_READY) {
         worker->events->on_ready(worker->arg, ipc_int(message, "size", 0));
     } else {
@@ -215,57 +247,73 @@ static void on_message(void *arg, const json_t *message)
 
 static const struct ipc_events stream_events = {on_message, on_stream_end};
 
-static int spawn_failed(struct worker *worker, int rc, struct error *err)
+struct workers *workers_new(uv_loop_t *loop)
 {
-    ipc_stream_close(worker->stream);
-    /* a failed uv_spawn leaves its handle in the loop: it is closed like any other */
-    uv_close((uv_handle_t *)&worker->process, on_process_closed);
-    error_system(err, ERR_SYSTEM, -rc, "cannot start a worker");
-    if (rc == UV_EAGAIN)
-        error_hint(err, HINT_PROCESSES);
-    return -(int)err->code;
+    struct workers *workers = NEW(struct workers);
+
+    workers->loop = loop;
+    return workers;
 }
 
-int worker_spawn(uv_loop_t *loop, const struct job *job, const struct worker_events *events,
-                 void *arg, struct worker **out, struct error *err)
+void workers_close(struct workers *workers)
+{
+    workers->closed = true;
+    while (workers->idle)
+        dismiss(workers->idle);
+}
+
+void workers_free(struct workers *workers)
+{
+    free(workers);
+}
+
+/* ---- starting one ---- */
+
+static struct worker *take_idle(struct workers *workers)
+{
+    struct worker *worker = workers->idle;
+
+    if (!worker)
+        return NULL;
+    leave_idle(worker);
+    timer_close(worker->timer);
+    worker->timer = NULL;
+    return worker;
+}
+
+static int start(struct workers *workers, struct worker **out, struct error *err)
 {
     struct worker *worker = NEW(struct worker);
-    char *program = program_path();
-    char **environment = clean_environment();
-    char parent[16];
-    char name[] = "uploader-worker";
-    char option[] = "--parent";
-    char *argv[] = {name, option, parent, NULL};
 
+    worker->workers = workers;
+    worker->stream = ipc_stream_new(workers->loop, IPC_MESSAGE_MAX_BYTES, &stream_events, worker);
+    int rc =
+        spawn(workers->loop, &worker->process, ipc_stream_pipe(worker->stream), on_exit_seen, err);
+    if (rc < 0) {
+        ipc_stream_close(worker->stream);
+        uv_close((uv_handle_t *)&worker->process, on_process_closed);
+        return rc;
+    }
+    if (ipc_stream_start(worker->stream, err) < 0)
+        log_fatal("%s", err->message);
+    *out = worker;
+    return 0;
+}
+
+int worker_spawn(struct workers *workers, const struct job *job, const struct worker_events *events,
+                 void *arg, struct worker **out, struct error *err)
+{
+    struct worker *worker = take_idle(workers);
+    int rc = worker ? 0 : start(workers, &worker, err);
+
+    if (rc < 0)
+        return rc;
     worker->events = events;
     worker->arg = arg;
     worker->tracker = job->tracker;
-    worker->stream = ipc_stream_new(loop, IPC_MESSAGE_MAX_BYTES, &stream_events, worker);
-    snprintf(parent, sizeof parent, "%d", (int)getpid());
-    uv_stdio_container_t stdio[] = {
-        {.flags = UV_IGNORE},
-        /* standard output is the batch's report: a worker has only the log */
-        {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
-        {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
-        {.flags = UV_CREATE_PIPE | UV_READABLE_PIPE | UV_WRITABLE_PIPE,
-         .data.stream = (uv_stream_t *)ipc_stream_pipe(worker->stream)},
-    };
-    uv_process_options_t options = {
-        .exit_cb = on_exit_seen,
-        .file = program,
-        .args = argv,
-        .env = environment,
-        .stdio_count = (int)COUNT_OF(stdio),
-        .stdio = stdio,
-    };
-    int rc = uv_spawn(loop, &worker->process, &options);
-    free(program);
-    free(environment);
-    if (rc < 0)
-        return spawn_failed(worker, rc, err);
+    worker->ending = (struct ending){.outcome = OUTCOME_CRASHED};
+    worker->said_end = worker->told = false;
     ipc_stream_send(worker->stream, job_encode(job));
-    if (ipc_stream_start(worker->stream, err) < 0)
-        log_fatal("%s", err->message);
     *out = worker;
     log_line(LOG_LEVEL_DEBUG, job->tracker, "worker started pid=%d epoch=%lld", worker->process.pid,
              (long long)job->epoch);
@@ -279,11 +327,13 @@ void worker_tell_rollback(struct worker *worker, int64_t epoch, int64_t token)
     json_object_set_new(message, "epoch", json_integer(epoch));
     json_object_set_new(message, "token", json_integer(token));
     ipc_stream_send(worker->stream, message);
+    worker->told = true;
 }
 
 void worker_tell_finish(struct worker *worker)
 {
     ipc_stream_send(worker->stream, ipc_new(IPC_FINISH));
+    worker->told = true;
 }
 
 void worker_kill(struct worker *worker)

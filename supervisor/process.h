@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
-/* One worker process: started by uv_spawn (fork and exec of a fresh image), told its job over a
- * socketpair, ended when both its exit and the end of the socketpair were seen. */
+/* Worker processes: each does one job, told over a socketpair, and is forked for it by a process
+ * (worker/forker.h) that was itself started by uv_spawn, and may fork another one afterwards. To
+ * those above, worker and forker are one; it has ended when the forker says so, or when both its
+ * exit and the end of the socketpair, which the two share, were seen. */
 #ifndef SUPERVISOR_PROCESS_H
 #define SUPERVISOR_PROCESS_H
 
@@ -11,6 +13,7 @@
 #include <uv.h>
 
 struct worker;
+struct workers;
 
 /* Where a worker stands, as it last said. */
 struct worker_report {
@@ -22,14 +25,23 @@ struct worker_events {
     void (*on_ready)(void *arg, int64_t size);
     /* A chunk is in, or (rolling) a step of the rollback is done. */
     void (*on_report)(void *arg, bool rolling, const struct worker_report *report);
-    /* It is gone, and the ending's error says why unless all went well; the worker frees itself
-     * after this. Once, and the last call. */
+    /* It is gone, and the ending's error says why unless all went well; nobody knows the worker any
+     * more. Once, and the last call. */
     void (*on_ended)(void *arg, const struct ending *ending);
 };
 
-/* Starts the program beside this one and sends the job. Errors: ERR_SYSTEM (no process, no
+/* All workers of a loop; those that have nothing to do end after a second. */
+struct workers *workers_new(uv_loop_t *loop);
+
+/* Ends those that have nothing to do, from now on at once. */
+void workers_close(struct workers *workers);
+
+/* Once the loop has ended. NULL is allowed. */
+void workers_free(struct workers *workers);
+
+/* Sends the job to one that has nothing to do, or to a new one. Errors: ERR_SYSTEM (no process, no
  * descriptor, no memory: trying later may help). */
-int worker_spawn(uv_loop_t *loop, const struct job *job, const struct worker_events *events,
+int worker_spawn(struct workers *workers, const struct job *job, const struct worker_events *events,
                  void *arg, struct worker **worker, struct error *err) MUST_USE;
 
 /* Roll back under this epoch and token. */

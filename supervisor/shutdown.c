@@ -9,6 +9,7 @@
 #include "supervisor/control.h"
 #include "supervisor/database.h"
 #include "supervisor/forget.h"
+#include "supervisor/process.h"
 #include "supervisor/proving.h"
 #include "supervisor/spool.h"
 #include "supervisor/supervisor.h"
@@ -132,6 +133,7 @@ static void close_parts(struct shutdown *shutdown)
     spools_stop(supervisor->spools);
     control_close(supervisor->control);
     uploads_close(supervisor->uploads);
+    workers_close(supervisor->workers);
     for (size_t i = 0; i < UPLOADERD_SIGNAL_COUNT; i++)
         uv_close((uv_handle_t *)&supervisor->signals[i], NULL);
     uv_unref((uv_handle_t *)shutdown->timer);

@@ -9,6 +9,7 @@
 #include "supervisor/control.h"
 #include "supervisor/database.h"
 #include "supervisor/place.h"
+#include "supervisor/process.h"
 #include "supervisor/requests.h"
 #include "supervisor/shutdown.h"
 #include "supervisor/spool.h"
@@ -109,6 +110,7 @@ static int start_parts(struct supervisor *supervisor, struct error *err)
     supervisor->away_since_ms = uv_now(supervisor->loop);
     supervisor->shutdown = shutdown_new(supervisor);
     supervisor->systemd = systemd_new(supervisor);
+    supervisor->workers = workers_new(supervisor->loop);
     supervisor->uploads = uploads_new(supervisor);
     log_set_files(file_of, supervisor);
     supervisor->requests = requests_new(supervisor);
@@ -294,6 +296,7 @@ void supervisor_fini(struct supervisor *supervisor)
     requests_free(supervisor->requests);
     control_free(supervisor->control);
     uploads_free(supervisor->uploads);
+    workers_free(supervisor->workers);
     database_free(supervisor->database);
     shutdown_free(supervisor->shutdown);
     systemd_free(supervisor->systemd);

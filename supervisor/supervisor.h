@@ -21,6 +21,7 @@ struct shutdown;
 struct spools;
 struct systemd;
 struct uploads;
+struct workers;
 
 struct supervisor {
     uv_loop_t *loop;
@@ -31,6 +32,7 @@ struct supervisor {
     struct place *place;
     struct database *database;
     struct uploads *uploads;
+    struct workers *workers;
     struct requests *requests;
     struct control *control;
     struct shutdown *shutdown;

@@ -370,8 +370,8 @@ class Service:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def workers(self):
-        """The pids of this supervisor's workers."""
-        return children(self.process.pid)
+        """The pids of this supervisor's workers: the children of what it has started."""
+        return [worker for forker in children(self.process.pid) for worker in children(forker)]
 
     # ---- talking to it ----
 
@@ -531,6 +531,11 @@ def children(pid, zombies=False):
     except (FileNotFoundError, ProcessLookupError):
         return []
     return [int(child) for child in text.split() if zombies or alive(int(child))]
+
+
+def family_of(pid):
+    """A process and all that come from it, zombies included."""
+    return [pid, *(one for child in children(pid, zombies=True) for one in family_of(child))]
 
 
 def records_of(path):

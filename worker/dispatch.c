@@ -421,7 +421,7 @@ static const struct lane_events lane_events = {on_lane_ready, on_lane_copied, on
 
 /* ---- from outside ---- */
 
-struct dispatch *dispatch_new(uv_loop_t *loop, const struct job *job,
+struct dispatch *dispatch_new(uv_loop_t *loop, const struct job *job, struct db_kept *kept,
                               const struct dispatch_events *events, void *arg)
 {
     struct dispatch *d = NEW(struct dispatch);
@@ -433,7 +433,8 @@ struct dispatch *dispatch_new(uv_loop_t *loop, const struct job *job,
         .loop = loop,
         .database = {.conninfo = job->conninfo,
                      .schema = job->schema,
-                     .application_name = job->application_name},
+                     .application_name = job->application_name,
+                     .kept = kept},
         .claim = {.tracker = job->tracker,
                   .epoch = job->epoch,
                   .token = job->token,

@@ -29,8 +29,9 @@ struct dispatch_events {
     void (*on_ended)(void *arg, const struct ending *ending);
 };
 
-/* Opens the first lane. `job`, which also says under which claim, outlives the dispatch. */
-struct dispatch *dispatch_new(uv_loop_t *loop, const struct job *job,
+/* Opens the first lane, over the connection that is kept unless that is NULL. `job`, which also
+ * says under which claim, outlives the dispatch. */
+struct dispatch *dispatch_new(uv_loop_t *loop, const struct job *job, struct db_kept *kept,
                               const struct dispatch_events *events, void *arg);
 
 /* The first lane's connection, between on_connected and dispatch_start. */

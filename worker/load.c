@@ -344,8 +344,8 @@ static void on_ended(void *arg, const struct ending *ending)
 static const struct dispatch_events dispatch_events = {on_connected, on_settled, on_progress,
                                                        on_ended};
 
-struct load *load_new(uv_loop_t *loop, const struct job *job, const struct load_events *events,
-                      void *arg)
+struct load *load_new(uv_loop_t *loop, const struct job *job, struct db_kept *kept,
+                      const struct load_events *events, void *arg)
 {
     struct load *load = NEW(struct load);
 
@@ -354,7 +354,7 @@ struct load *load_new(uv_loop_t *loop, const struct job *job, const struct load_
     load->events = events;
     load->arg = arg;
     load->input = input_new(job);
-    load->dispatch = dispatch_new(loop, job, &dispatch_events, load);
+    load->dispatch = dispatch_new(loop, job, kept, &dispatch_events, load);
     return load;
 }
 

@@ -18,9 +18,9 @@ struct load_events {
     void (*on_ended)(void *arg, const struct ending *ending); /* once, and the last one */
 };
 
-/* Starts. `job` outlives it. */
-struct load *load_new(uv_loop_t *loop, const struct job *job, const struct load_events *events,
-                      void *arg);
+/* Starts, over the connection that is kept, if there is one (NULL: none). `job` outlives it. */
+struct load *load_new(uv_loop_t *loop, const struct job *job, struct db_kept *kept,
+                      const struct load_events *events, void *arg);
 
 /* Commits the chunks under way and ends: finished, or loaded when that was all. */
 void load_finish(struct load *load);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: PostgreSQL */
-/* uploader-worker: uploads one file, or rolls one back, as the supervisor tells it over the
- * socketpair on descriptor 3. It is started by uploaderd alone, and ends with it. */
+/* uploader-worker: forks a process that uploads one file, or rolls one back, for each job that the
+ * supervisor tells it over the socketpair on descriptor 3. It is started by uploaderd alone, and
+ * ends with it. */
 #include "base/codes.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "ipc/job.h"
 #include "ipc/messages.h"
+#include "worker/forker.h"
 #include "worker/session.h"
 
 #include <fcntl.h>
@@ -17,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
@@ -33,8 +34,9 @@
 static const char usage[] =
     "Usage: uploader-worker --parent PID\n"
     "\n"
-    "Uploads one file, or rolls one back. It is started by uploaderd, which tells it what to do\n"
-    "over the socket that is its descriptor 3; there is nothing to start by hand.\n"
+    "Forks a process that uploads one file, or rolls one back, for each job that uploaderd, which\n"
+    "starts it, tells it over the socket that is its descriptor 3; there is nothing to start by\n"
+    "hand.\n"
     "\n"
     "  --parent PID  the supervisor: the worker ends when it is gone\n"
     "  --help        this text\n"
@@ -74,14 +76,6 @@ static int64_t parent_of(int argc, char **argv)
     return parent;
 }
 
-/* No worker without its supervisor. It may have died before the kernel was asked. */
-static void die_with(int64_t parent)
-{
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(EXIT_FAILED);
-}
-
 /* What a terminal or systemd sends to the whole group is the supervisor's to act on. */
 static void ignore_signals(void)
 {
@@ -114,6 +108,8 @@ static void keep_memory_small(void)
 int main(int argc, char **argv)
 {
     struct session *session;
+    struct job job;
+    struct db_kept *kept;
     struct error err;
     uv_loop_t loop;
 
@@ -122,18 +118,19 @@ int main(int argc, char **argv)
     ipc_init();
     int64_t parent = parent_of(argc, argv);
     ignore_signals();
-    die_with(parent);
     volunteer_for_oom();
     keep_memory_small();
     setenv("UV_USE_IO_URING", "0", 1); /* a ring would be a way around the filter of confine.h */
+    forker_run(WORKER_SOCKET_FD, (pid_t)parent, &job, &kept);
     int rc = uv_loop_init(&loop);
     if (rc < 0)
         log_fatal("the event loop cannot be started: %s", uv_strerror(rc));
-    if (session_new(&loop, WORKER_SOCKET_FD, &session, &err) < 0)
+    if (session_new(&loop, WORKER_SOCKET_FD, &job, kept, &session, &err) < 0)
         log_fatal("%s", err.message);
     uv_run(&loop, UV_RUN_DEFAULT);
+    int code = session_exit_code(session);
     session_close(session);
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
-    return EXIT_DONE;
+    return code;
 }

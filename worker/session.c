@@ -5,10 +5,12 @@
 #include "base/mem.h"
 #include "base/pause.h"
 #include "base/pool.h"
+#include "db/kept.h"
 #include "ipc/job.h"
 #include "ipc/messages.h"
 #include "ipc/stream.h"
 #include "worker/confine.h"
+#include "worker/forker.h"
 #include "worker/load.h"
 #include "worker/proof.h"
 #include "worker/rollback.h"
@@ -30,23 +32,30 @@
 struct session {
     uv_loop_t *loop;
     struct ipc_stream *stream;
-    bool has_job;
     struct job job;
+    struct db_kept *kept;      /* NULL: none */
     struct load *load;         /* NULL unless it loads */
     struct rollback *rollback; /* NULL unless it rolls back */
     struct proof *proof;       /* NULL unless it verifies */
     bool confined;             /* it cannot connect any more */
     bool ending;               /* `end` is sent */
+    bool loaded;               /* with that outcome */
     uv_timer_t timer;
 };
 
 /* ---- the end ---- */
 
+int session_exit_code(const struct session *session)
+{
+    bool leaves_all_well = !session->kept || db_kept_at_rest(session->kept);
+
+    return session->loaded && leaves_all_well ? EXIT_DONE : EXIT_SPENT;
+}
+
 /* No destructor: libuv's would wait for the thread pool. */
 static void on_grace_over(uv_timer_t *timer)
 {
-    (void)timer;
-    _exit(EXIT_DONE);
+    _exit(session_exit_code(CONTAINER_OF(timer, struct session, timer)));
 }
 
 /* Closes the stream when `end` is in the kernel's hands. */
@@ -80,6 +89,7 @@ static void send_end(struct session *session, const struct ending *ending)
              outcome_name(ending->outcome));
     PAUSE("worker.before_end");
     session->ending = true;
+    session->loaded = ending->outcome == OUTCOME_LOADED;
     ipc_stream_send(session->stream, ending_encode(ending));
     uv_timer_start(&session->timer, on_flush, 0, 0);
 }
@@ -201,33 +211,23 @@ static const char *file_of(void *arg, int64_t tracker)
     return session->job.path;
 }
 
-static int take_job(struct session *session, const json_t *message, struct error *err)
+static void begin(struct session *session)
 {
-    struct job *job = &session->job;
+    const struct job *job = &session->job;
     struct ending ending = {.outcome = OUTCOME_TROUBLE}; /* it may pass */
 
-    if (session->has_job)
-        return error_set(err, ERR_PROTOCOL, "a worker has one job, and was given a second");
-    session->has_job = true;
-    int rc = job_decode(message, job, err);
-    if (rc < 0)
-        return rc;
-    log_set_level((enum log_level)job->log_level);
     log_set_files(file_of, session);
     if (job->confine)
         confine_writing();
-    if (pool_start(session->loop, &ending.error) < 0) {
+    if (pool_start(session->loop, &ending.error) < 0)
         send_end(session, &ending);
-        return 0;
-    }
-    if (job->mode == JOB_LOAD)
-        session->load = load_new(session->loop, job, &load_events, session);
+    else if (job->mode == JOB_LOAD)
+        session->load = load_new(session->loop, job, session->kept, &load_events, session);
     else if (job->mode == JOB_VERIFY)
         session->proof = proof_new(session->loop, job, &proof_events, session);
     else
         session->rollback =
             rollback_new(session->loop, job, job->epoch, job->token, &rollback_events, session);
-    return 0;
 }
 
 /* The epoch has changed hands: what is under way could not be committed any more, and is rolled
@@ -256,9 +256,7 @@ static int take_message(struct session *session, const json_t *message, struct e
     if (rc < 0)
         return rc;
     if (kind == IPC_JOB)
-        return take_job(session, message, err);
-    if (!session->has_job)
-        return error_set(err, ERR_PROTOCOL, "a worker's first message is its job");
+        return error_set(err, ERR_PROTOCOL, "a worker has one job, and was given a second");
     if (kind == IPC_ROLLBACK)
         take_rollback(session, message);
     else if (session->load)
@@ -289,26 +287,32 @@ static void on_stream_end(void *arg, const struct error *err)
 
 static const struct ipc_events stream_events = {on_message, on_stream_end};
 
-int session_new(uv_loop_t *loop, int fd, struct session **out, struct error *err)
+int session_new(uv_loop_t *loop, int fd, const struct job *job, struct db_kept *kept,
+                struct session **out, struct error *err)
 {
     struct session *session = NEW(struct session);
 
     session->loop = loop;
+    session->job = *job;
+    session->kept = kept;
     session->stream = ipc_stream_new(loop, IPC_MESSAGE_MAX_BYTES, &stream_events, session);
     uv_timer_init(loop, &session->timer);
     int rc = uv_pipe_open(ipc_stream_pipe(session->stream), fd);
     if (rc < 0)
         return error_set(err, ERR_SYSTEM, "descriptor %d is no socket: %s", fd, uv_strerror(rc));
+    rc = ipc_stream_start(session->stream, err);
+    if (rc < 0)
+        return rc;
     *out = session;
-    return ipc_stream_start(session->stream, err);
+    begin(session);
+    return 0;
 }
 
 static void on_timer_closed(uv_handle_t *handle)
 {
     struct session *session = CONTAINER_OF(handle, struct session, timer);
 
-    if (session->has_job)
-        job_fini(&session->job);
+    job_fini(&session->job);
     free(session);
 }
 

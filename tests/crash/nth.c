@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
-/* nth N FILE PROGRAM [ARGUMENT...]: becomes PROGRAM, which gets SIGKILL at the entry of its N-th
- * system call, of all its threads together; 0: never. The number of calls is in FILE at the end.
+/* nth [-f] N FILE PROGRAM [ARGUMENT...]: becomes PROGRAM, which gets SIGKILL at the entry of its
+ * N-th system call, of all its threads together; 0: never. With -f those of processes that it forks
+ * count, too, and the one that makes the call is killed. The number of calls is in FILE at the end.
  * Only once: when FILE is there already, PROGRAM runs as it is. The tracer is a child, so that the
  * program keeps its pid and its parent. */
 #include <errno.h>
@@ -22,6 +23,24 @@ static void die(const char *what)
 {
     fprintf(stderr, "nth: %s: %s\n", what, strerror(errno));
     _exit(99);
+}
+
+/* The process that a thread is of. */
+static pid_t process_of(pid_t thread)
+{
+    char path[64], line[256];
+    int process = 0;
+
+    snprintf(path, sizeof path, "/proc/%d/status", (int)thread);
+    FILE *file = fopen(path, "re");
+    while (file && process == 0 && fgets(line, sizeof line, file))
+        if (sscanf(line, "Tgid: %d", &process) == 1)
+            break;
+    if (file)
+        fclose(file);
+    if (process == 0)
+        die(path);
+    return process;
 }
 
 /* Is this stop of a thread the entry of a system call? */
@@ -58,20 +77,22 @@ static long trace(pid_t program, long wanted)
                 break;
             continue;
         }
-        if (status >> 16 == PTRACE_EVENT_EXEC)
+        if (status >> 16 == PTRACE_EVENT_EXEC && count == 0)
             counts = 1;
-        if (counts && WSTOPSIG(status) == SYSCALL_STOP && is_entry(thread) && ++count == wanted)
-            kill(program, SIGKILL);
+        if (counts && WSTOPSIG(status) == SYSCALL_STOP && is_entry(thread) && ++count == wanted) {
+            kill(process_of(thread), SIGKILL);
+            counts = 0; /* what its forker calls at its own end does not */
+        }
         go_on(thread, status);
     }
     return count;
 }
 
-static void be_tracer(pid_t program, int ready, long wanted, const char *path)
+static void be_tracer(pid_t program, int ready, int options, long wanted, const char *path)
 {
     char text[32];
 
-    if (ptrace(PTRACE_SEIZE, program, NULL, (void *)(intptr_t)OPTIONS) != 0 ||
+    if (ptrace(PTRACE_SEIZE, program, NULL, (void *)(intptr_t)options) != 0 ||
         ptrace(PTRACE_INTERRUPT, program, NULL, NULL) != 0)
         die("ptrace");
     close(ready);
@@ -84,11 +105,17 @@ static void be_tracer(pid_t program, int ready, long wanted, const char *path)
 
 int main(int argc, char **argv)
 {
+    int options = OPTIONS;
     int ready[2];
     char byte;
 
+    if (argc > 1 && strcmp(argv[1], "-f") == 0) {
+        options |= PTRACE_O_TRACEFORK;
+        argc--;
+        argv++;
+    }
     if (argc < 4 || pipe2(ready, O_CLOEXEC) != 0)
-        die("usage: nth N FILE PROGRAM [ARGUMENT...]");
+        die("usage: nth [-f] N FILE PROGRAM [ARGUMENT...]");
     int fd = open(argv[2], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0)
         goto run; /* it was done once */
@@ -100,7 +127,7 @@ int main(int argc, char **argv)
     if (tracer == 0) { /* it holds nothing of the program's open but its end of this pipe */
         dup2(ready[1], STDERR_FILENO + 1);
         closefrom(STDERR_FILENO + 2);
-        be_tracer(program, STDERR_FILENO + 1, strtol(argv[1], NULL, 10), argv[2]);
+        be_tracer(program, STDERR_FILENO + 1, options, strtol(argv[1], NULL, 10), argv[2]);
     }
     prctl(PR_SET_PTRACER, tracer);
     close(ready[1]);

@@ -222,8 +222,17 @@ def reload(world, dice):
     return hit
 
 
+def kill_worker(world, dice):
+    """One that has begun a moment ago: many files take no longer than some milliseconds."""
+    until = time.monotonic() + 0.3
+    while not world.service.workers() and time.monotonic() < until:
+        time.sleep(0.001)
+    time.sleep(dice.random() * 0.01)
+    return chaos.kill_worker(world, dice)
+
+
 RARE = [chaos.crash_server, chaos.kill_backend]
-FAULTS = [chaos.kill_worker] * 6 + [chaos.terminate_backend] * 4 + [client_comes] * 3 + [
+FAULTS = [kill_worker] * 6 + [chaos.terminate_backend] * 4 + [client_comes] * 3 + [
     client_leaves] * 2 + [requests] * 2 + [reload]
 
 

@@ -12,7 +12,7 @@ import sys
 
 import campaign
 from campaign import main
-from harness import BUILD, check_exact, sanitizer, wait_until
+from harness import BUILD, check_exact, children, sanitizer, wait_until
 
 COUNT = 330  # three chunks
 BAD = {5, 200}
@@ -76,7 +76,7 @@ class World(campaign.World):
         (bin_folder / "uploader-worker").write_text(
             f'#!/bin/sh\n[ -e {service.folder}/armed ] || exec {bin_folder}/real "$@"\n'
             f'read -r nth file <{service.folder}/armed\n'
-            f'exec {NTH} "$nth" "$file" {bin_folder}/real "$@"\n')
+            f'exec {NTH} -f "$nth" "$file" {bin_folder}/real "$@"\n')
         (bin_folder / "uploader-worker").chmod(0o755)
         service.program = [bin_folder / "uploaderd"]
 
@@ -89,7 +89,9 @@ class World(campaign.World):
         return self.service.people(f"f{self.rounds}.csv", COUNT, BAD)
 
     def arm(self):
+        """The next worker, which is to come from a new process."""
         if self.armed:
+            wait_until(lambda: not children(self.service.process.pid), "idle workers to end")
             (self.service.folder / "armed").write_text(self.armed)
 
     def calls(self):

@@ -12,7 +12,7 @@ from harness import SANITIZED, check_exact
 pytestmark = pytest.mark.skipif(SANITIZED, reason="excludes a sanitizer")
 
 LOST = "definite,indirect,possible"
-MEMCHECK = ["valgrind", "--trace-children=yes", "--child-silent-after-fork=yes",
+MEMCHECK = ["valgrind", "--trace-children=yes", "--child-silent-after-fork=no",
             "--leak-check=full", f"--show-leak-kinds={LOST}", f"--errors-for-leak-kinds={LOST}",
             "--error-exitcode=99"]
 ERROR = re.compile("Invalid|uninitialised|Mismatched|overlap|points to|ly lost in loss record")
