@@ -13,6 +13,7 @@
 -- Notices would tell the worker nothing, but look like the failure of a COPY.
 -- $1 tracker, $2 epoch, $3 token, $4 owner, $5 synchronous, $6 lock_timeout in ms
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+SET LOCAL row_security = off;
 SET LOCAL statement_timeout = 0;
 SELECT pg_catalog.set_config('synchronous_commit',
            CASE WHEN NOT $5::boolean THEN 'off'

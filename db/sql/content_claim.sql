@@ -4,6 +4,7 @@
 -- $1 tracker, $2 epoch, $3 token, $4 owner, $5 hash (NULL: not read), $6 size, $7 whatever others have
 -- Result: who has them (id, path, status), or none.
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+SET LOCAL row_security = off;
 SET LOCAL lock_timeout = '2s';
 SET LOCAL statement_timeout = 0;
 SELECT h.id, h.path, h.status

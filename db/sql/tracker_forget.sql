@@ -5,6 +5,7 @@
 -- $1 tracker, $2 epoch, $3 token, $4 whether its rows stay
 -- Result: a row, or none when it has moved on.
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+SET LOCAL row_security = off;
 SELECT pg_catalog.set_config('synchronous_commit',
            CASE WHEN pg_catalog.current_setting('synchronous_commit') = 'off' THEN 'on'
                 ELSE pg_catalog.current_setting('synchronous_commit') END, true),

@@ -10,6 +10,7 @@
 --
 -- mode: string
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+SET LOCAL row_security = off;
 SET LOCAL lock_timeout = '2s';
 SET LOCAL statement_timeout = 0;
 SELECT pg_catalog.set_config('synchronous_commit', 'on', true)

@@ -176,6 +176,10 @@ def test_a_fence_that_was_cancelled_is_tried_again(new_service):
     "CREATE TRIGGER keep BEFORE DELETE ON uploader.file_data FOR EACH ROW"
     " EXECUTE FUNCTION uploader.keep()",
     "CREATE RULE keep AS ON DELETE TO uploader.file_data DO INSTEAD NOTHING",
+    "CREATE FUNCTION uploader.keep() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$ BEGIN INSERT INTO uploader.file_data SELECT OLD.*; RETURN NULL; END $$;"
+    "CREATE CONSTRAINT TRIGGER keep AFTER DELETE ON uploader.file_data DEFERRABLE INITIALLY DEFERRED"
+    " FOR EACH ROW WHEN (OLD.line_no % 100 = 0) EXECUTE FUNCTION uploader.keep()",
 ])
 def test_rows_that_cannot_be_deleted_are_never_called_gone(service, keeper):
     path, tracker = service.in_the_middle()
@@ -193,6 +197,26 @@ def test_rows_that_cannot_be_deleted_are_never_called_gone(service, keeper):
     out, err = stopping.communicate(timeout=60)
     assert stopping.returncode == 0, (out, err)
     assert check_exact(service, tracker) == "STOPPED"
+
+
+def test_rows_that_a_policy_hides_are_never_called_gone(new_service):
+    """What cannot see all rows is an error, and leaves all as it is; a stop waits until it can."""
+    service = new_service(upload={"chunk_bytes": "4K"})
+    service.be_a_role()
+    service.start()
+    path, tracker = service.in_the_middle()
+    rows = service.ok("kill", path, "--json").json["rows"]
+    service.sql.run("ALTER TABLE uploader.file_data ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;"
+                    "CREATE POLICY keep ON uploader.file_data USING (line_no > 100)")
+    for command in (["verify"], ["forget", "--rows"], ["upload", "--wait"]):
+        answer = service.ctl(*command, path)
+        assert answer.code == 1 and "row-level security" in answer.err, (command, answer)
+    stopping = service.ctl_start("stop", path)
+    assert "row-level security" in stopping.stderr.readline()
+    assert service.count() == rows and check_exact(service, tracker) == "PROCESSING"
+    service.sql.run("ALTER TABLE uploader.file_data DISABLE ROW LEVEL SECURITY")
+    stopping.communicate(timeout=60)
+    assert stopping.returncode == 0 and check_exact(service, tracker) == "STOPPED"
 
 
 @pytest.mark.parametrize("change, says", [

@@ -7,7 +7,7 @@ from collections import namedtuple
 Mutant = namedtuple("Mutant", "name what tests file old new")
 
 GATE = "db/sql/migrations/001.sql"
-POP = "db/sql/migrations/006.sql"
+POP = "db/sql/migrations/008.sql"
 E2E = "test_recovery or test_states or test_files or test_lanes or test_supervisor"
 
 MUTANTS = [
@@ -55,7 +55,7 @@ MUTANTS = [
            "t.id = a_tracker AND t.epoch = a_epoch AND t.token = a_token AND t.wanted IS NOT NULL",
            "t.id = a_tracker AND t.wanted IS NOT NULL"),
     Mutant("pop_place_of_others", "a rollback takes all rows out that lie where its own do",
-           "test_unit or test_lanes or test_states", POP,
+           "test_unit or test_lanes or test_states", "db/sql/migrations/006.sql",
            "      AND d.file_tracker_id = a_tracker AND d.line_no BETWEEN a_first_line AND a_last_line;",
            ";"),
     Mutant("pop_by_index", "the few rows of one page have the index read all that was loaded",

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #define ROLE_BYTES 64
-#define MIGRATIONS 7 /* files in db/sql/migrations */
+#define MIGRATIONS 8 /* files in db/sql/migrations */
 
 static struct db_error migrate_as(struct world *world, const struct db_settings *settings)
 {
@@ -83,7 +83,7 @@ static void test_newer_schema(void **state)
     side(world, "DELETE FROM schema_version WHERE version = 999");
     assert_int_equal(err.meaning, DB_DENIED);
     assert_non_null(strstr(err.error.message, "has version 999, but this program knows versions "
-                                              "up to 7"));
+                                              "up to 8"));
     assert_true(err.error.hint[0]);
 }
 
