@@ -95,7 +95,7 @@ static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
     int letter;
 
     argv[0] = name;
-    while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1)
+    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1)
         if (!set_option(arguments, letter, optarg))
             return false;
     const char *wrong = complaint(arguments);

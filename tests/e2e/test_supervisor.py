@@ -20,6 +20,7 @@ def run(*arguments, **options):
 
 def test_help_version_states():
     assert run("--help").returncode == 0 and "--config" in run("--help").stdout
+    assert run("-h").returncode == 0 and run("-h").stdout == run("--help").stdout
     assert run("--version").returncode == 0
     assert "queued + slot -> starting" in run("--print-states").stdout
     assert run("--print-states=dot").stdout.startswith("digraph")
