@@ -29,7 +29,10 @@ static const struct {
     {"22P03", DB_DENIED},         /* columns of other types than ours */
     {"22", DB_DATA},              /* data exceptions */
     {"23", DB_DATA},              /* integrity constraints */
-    {"P0001", DB_DATA},           /* RAISE of a trigger */
+    {"P0", DB_DATA},              /* of a trigger in PL/pgSQL: RAISE, STRICT, ASSERT */
+    {"21", DB_DATA},              /* of a trigger: a subquery with more than one row */
+    {"38", DB_DATA},              /* of a trigger in another language */
+    {"44", DB_DATA},              /* WITH CHECK OPTION of what a trigger writes to */
     {MEANING_TOO_LARGE, DB_DATA}, /* a value longer than an index takes */
 };
 

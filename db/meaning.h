@@ -18,8 +18,8 @@
                     "(57014): try again")                                                          \
     X(DB_FENCED, "gate or pop_chunks refused, or a constraint of this service's own tables: a "    \
                  "matter of fencing, never of data")                                               \
-    X(DB_DATA, "the rows were refused (22*, 23*, 54000, P0001 of a trigger): those that are, are " \
-               "looked for and become rejects; else fails, at once")                               \
+    X(DB_DATA, "the rows were refused (22*, 23*, 54000; 21*, 38*, 44*, P0* of a trigger): those "  \
+               "that are, are looked for and become rejects; else fails, at once")                 \
     X(DB_DENIED, "rights or schema (28*, 42*, 3*, 0A*), and all else: fails, at once")
 
 /* A value beyond what an index takes. The server says the same when it has come to an end of its

@@ -58,6 +58,10 @@ static const struct {
     {"22021", NULL, NULL, DB_DATA},
     {"22P04", NULL, NULL, DB_DATA},
     {"P0001", NULL, NULL, DB_DATA},
+    {"P0004", NULL, NULL, DB_DATA},
+    {"21000", NULL, NULL, DB_DATA},
+    {"38000", NULL, NULL, DB_DATA},
+    {"44000", NULL, NULL, DB_DATA},
     {"54000", "up", "file_data", DB_DATA},
     {"54000", NULL, NULL, DB_DATA},
     /* all else */
@@ -73,7 +77,6 @@ static const struct {
     {"25P02", NULL, NULL, DB_DENIED},
     {"57014", NULL, NULL, DB_CANCELLED},
     {"57P04", NULL, NULL, DB_DENIED},
-    {"P0002", NULL, NULL, DB_DENIED},
     {"XX000", NULL, NULL, DB_DENIED},
     {"UP009", NULL, NULL, DB_DENIED},
     {"00000", NULL, NULL, DB_DENIED},
