@@ -97,14 +97,19 @@ static bool is_taken(int folder, const char *name)
     return faccessat(folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* The same name again after a crash, for then the file has not been moved. */
+/* The same name again after a crash, for then the file has not been moved: a receipt alone, which
+ * that leaves, takes none. One tracker may have many files of a name, all refused, say. */
 static char *free_name(const struct spool_out *out)
 {
     int64_t number = out->tracker ? out->tracker : (int64_t)time(NULL);
+    char *name = mem_dup(out->name);
 
-    if (!is_taken(out->to_fd, out->name))
-        return mem_dup(out->name);
-    return mem_format("%s.%" PRId64, out->name, number);
+    for (int nth = 1; is_taken(out->to_fd, name); nth++) {
+        free(name);
+        name = nth == 1 ? mem_format("%s.%" PRId64, out->name, number)
+                        : mem_format("%s.%" PRId64 ".%d", out->name, number, nth);
+    }
+    return name;
 }
 
 static int open_folders(struct spool_out *out, struct error *err)

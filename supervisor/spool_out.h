@@ -2,8 +2,7 @@
 /* A file on its way out of a spool: its rejects (NAME.rejects.csv), then its receipt (NAME.json),
  * then the file itself, each durable before the next. Killed in between, all of it is done again,
  * under the same names. A name that is taken there gets the upload's number, or the time, behind
- * it.
- */
+ * it; if that is taken, too, also .2, .3 and so on. */
 #ifndef SUPERVISOR_SPOOL_OUT_H
 #define SUPERVISOR_SPOOL_OUT_H
 

@@ -174,6 +174,24 @@ def test_the_same_file_once_more(spool):
     assert spool.count() == first["rows"]
 
 
+def test_the_same_file_again_and_again(spool):
+    """Each of those refused, which are one tracker's, has a name and a receipt of its own."""
+    def again(name):
+        shutil.copy(spool.spool / "done/people.csv", spool.files / "copy")
+        os.rename(spool.files / "copy", spool.spool / "people.csv")
+        return moved(spool, name, "failed")
+
+    arrive(spool, count=10)
+    moved(spool, "people.csv")
+    receipts = {"people.csv": again("people.csv")}
+    number = receipts["people.csv"]["upload"]["id"]
+    for name in (f"people.csv.{number}", f"people.csv.{number}.2", f"people.csv.{number}.3"):
+        receipts[name] = again(name)
+        assert receipts[name]["upload"]["id"] == number
+    for name, receipt in receipts.items():
+        assert json.loads((spool.spool / "failed" / f"{name}.json").read_text()) == receipt
+
+
 def test_another_file_of_the_same_name(spool):
     arrive(spool)
     first = moved(spool, "people.csv")["upload"]
