@@ -259,6 +259,8 @@ void arrival_seen(struct arrival *arrival, const struct spool_file *file)
     arrival->identity = file->identity;
     arrival->since_ms = now_ms(arrival);
     arrival->told = false;
+    if (arrival->step == ARRIVAL_LEFT) /* it is not what was left: an empty one has its bytes now */
+        arrival->not_before_ms = 0;
     arrival->step = ARRIVAL_SETTLES;
 }
 

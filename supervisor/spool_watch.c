@@ -59,6 +59,8 @@ static void take(struct spool_watch *watch, const struct inotify_event *event)
         watch->tell(watch->arg, SPOOL_MOVED_IN, name);
     else if (event->mask & IN_CLOSE_WRITE)
         watch->tell(watch->arg, SPOOL_CLOSED, name);
+    else if (event->mask & IN_CREATE)
+        watch->tell(watch->arg, SPOOL_MADE, name);
     else
         watch->tell(watch->arg, SPOOL_WRITTEN, name);
 }

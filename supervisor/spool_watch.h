@@ -9,6 +9,7 @@
 struct spool_watch;
 
 enum spool_news {
+    SPOOL_MADE,    /* the file is new: empty as yet, or linked and whole; nobody has to close it */
     SPOOL_WRITTEN, /* somebody writes to the file, and has it open */
     SPOOL_CLOSED,  /* who wrote has closed it */
     SPOOL_MOVED_IN,

@@ -78,6 +78,8 @@ def test_rejects_lie_beside_it(spool):
 def test_a_file_that_is_being_written_is_not_begun(spool):
     path = spool.spool / "slow.csv"
     with open(path, "w") as file:
+        empty = f'left in spool in path={path} why="it is empty"'
+        wait_until(lambda: empty in spool.log_text(), empty)
         file.write("name,email\n")
         for number in range(5):
             file.write(f"Person {number},p@example.org\n")
@@ -86,6 +88,11 @@ def test_a_file_that_is_being_written_is_not_begun(spool):
             assert uploads(spool) == 0
     receipt = moved(spool, "slow.csv")
     assert receipt["upload"]["rows"] == 5
+
+
+def test_a_file_that_is_linked_in(spool):
+    os.link(spool.people(count=10), spool.spool / "people.csv")
+    assert moved(spool, "people.csv")["upload"]["rows"] == 10
 
 
 def test_a_file_settles_first(new_spool):
