@@ -104,6 +104,13 @@ static void check_batch(const struct conf *conf, const struct block *block,
         refuse_profile(conf, &place, batch->profile, report);
 }
 
+/* Its folder, too, may be read. Those of the spools stand last, one for each. */
+static void allow_spool(struct conf *conf, const struct conf_spool *spool)
+{
+    conf->allow = mem_resize(conf->allow, conf->allow_count + 1, sizeof *conf->allow);
+    conf->allow[conf->allow_count++] = mem_dup(spool->path);
+}
+
 /* Where its files go lies within it, unless it is said. */
 static void finish_spool(struct conf *conf, const struct block *block, struct conf_spool *spool,
                          struct report *report)
@@ -119,8 +126,7 @@ static void finish_spool(struct conf *conf, const struct block *block, struct co
         }
         spool->path = mem_dup("/");
     } else {
-        conf->allow = mem_resize(conf->allow, conf->allow_count + 1, sizeof *conf->allow);
-        conf->allow[conf->allow_count++] = mem_dup(spool->path);
+        allow_spool(conf, spool);
     }
     if (!spool->done)
         spool->done = mem_format("%s/done", spool->path);
@@ -283,20 +289,7 @@ static void free_list(char **list, size_t count)
     free(list);
 }
 
-/* ---- a spool ---- */
-
-void conf_spool_copy(struct conf_spool *to, const struct conf_spool *from)
-{
-    *to = (struct conf_spool){
-        .name = mem_dup(from->name),
-        .path = mem_dup(from->path),
-        .done = mem_dup(from->done),
-        .failed = mem_dup(from->failed),
-        .profile = mem_dup(from->profile),
-        .pattern = mem_dup(from->pattern),
-        .settle_ms = from->settle_ms,
-    };
-}
+/* ---- spools ---- */
 
 bool conf_spool_same(const struct conf_spool *a, const struct conf_spool *b)
 {
@@ -306,7 +299,32 @@ bool conf_spool_same(const struct conf_spool *a, const struct conf_spool *b)
            a->settle_ms == b->settle_ms;
 }
 
-void conf_spool_fini(struct conf_spool *spool)
+static void keep_profile(struct conf *now, const struct conf *then, const char *name)
+{
+    if (conf_profile(now, name))
+        return;
+    now->profiles = mem_resize(now->profiles, now->profile_count + 1, sizeof *now->profiles);
+    profile_copy(&now->profiles[now->profile_count++], conf_profile(then, name));
+}
+
+void conf_keep_spools(struct conf *now, struct conf *then)
+{
+    struct conf_spool *spools = now->spools;
+    size_t count = now->spool_count;
+
+    for (size_t i = 0; i < count; i++)
+        free(now->allow[--now->allow_count]);
+    now->spools = then->spools;
+    now->spool_count = then->spool_count;
+    then->spools = spools;
+    then->spool_count = count;
+    for (size_t i = 0; i < now->spool_count; i++) {
+        allow_spool(now, &now->spools[i]);
+        keep_profile(now, then, now->spools[i].profile);
+    }
+}
+
+static void spool_fini(struct conf_spool *spool)
 {
     free(spool->name);
     free(spool->path);
@@ -314,7 +332,6 @@ void conf_spool_fini(struct conf_spool *spool)
     free(spool->failed);
     free(spool->profile);
     free(spool->pattern);
-    *spool = (struct conf_spool){0};
 }
 
 /* ---- its end ---- */
@@ -340,7 +357,7 @@ void conf_fini(struct conf *conf)
     }
     free(conf->batches);
     for (size_t i = 0; i < conf->spool_count; i++)
-        conf_spool_fini(&conf->spools[i]);
+        spool_fini(&conf->spools[i]);
     free(conf->spools);
     *conf = (struct conf){0};
 }

@@ -39,10 +39,7 @@ struct conf_spool {
     int64_t settle_ms;
 };
 
-/* A deep copy that the caller ends with conf_spool_fini. */
-void conf_spool_copy(struct conf_spool *to, const struct conf_spool *from);
 bool conf_spool_same(const struct conf_spool *a, const struct conf_spool *b);
-void conf_spool_fini(struct conf_spool *spool);
 
 /* What is refused as uploaded already. X(NAME, word) */
 #define DUPLICATES(X)                                                                              \
@@ -126,6 +123,11 @@ typedef int conf_check_conninfo(const char *conninfo, struct error *err);
  * Returns 0, or -ERR_CONFIG (then *conf is empty). The caller ends it with conf_fini. */
 int conf_load(struct conf *conf, const char *path, conf_check_conninfo *check,
               FILE *errors) MUST_USE;
+
+/* `now`, which was read later, has the spools of `then` instead of its own: their folders may be
+ * read, and a profile that one of them names is that of `then` where `now` has none of that name.
+ * What points to a spool of `then` stays good. `then` gets those of `now`, and is to be ended. */
+void conf_keep_spools(struct conf *now, struct conf *then);
 
 void conf_fini(struct conf *conf);
 

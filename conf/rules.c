@@ -30,7 +30,8 @@ const char *const option_rules[] = {
     "are shown at once, as `FILE:LINE: section.key: what is wrong; what to write`: "
     "`uploaderd --check --config FILE`.",
     "At SIGHUP all is read again. What the service stands on counts from the next start on: "
-    "`conninfo`, `schema`, `socket`, `name`, and the sections `[spool NAME]`.",
+    "`conninfo`, `schema`, `socket`, `name`, and the sections `[spool NAME]`, whose profiles stay "
+    "until then.",
 };
 
 const size_t option_rule_count = COUNT_OF(option_rules);

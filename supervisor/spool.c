@@ -19,7 +19,7 @@
 
 struct spool {
     struct supervisor *supervisor;
-    struct conf_spool conf; /* a copy */
+    const struct conf_spool *conf;
     struct arrival_spool shared;
     struct spool_watch *watch;
     uv_timer_t *look, *pump;
@@ -123,7 +123,7 @@ static void pump_later(struct spool *spool, uint64_t ms)
 static void log_once(struct spool *spool)
 {
     if (spool->rc < 0 && strcmp(spool->said.message, spool->error.message) != 0)
-        log_error(0, &spool->error, "spool %s waits", spool->conf.name);
+        log_error(0, &spool->error, "spool %s waits", spool->conf->name);
     spool->said = spool->error;
 }
 
@@ -157,7 +157,7 @@ static void look(uv_work_t *work)
     struct spool *spool = CONTAINER_OF(work, struct spool, work);
 
     error_clear(&spool->error);
-    spool->rc = spool_list(&spool->listing, spool->conf.path, spool->conf.pattern, &spool->error);
+    spool->rc = spool_list(&spool->listing, spool->conf->path, spool->conf->pattern, &spool->error);
 }
 
 static void on_news(void *arg, enum spool_news news, const char *name)
@@ -186,7 +186,7 @@ static void on_look(uv_timer_t *timer)
     if (!spool->watch)
         spool->watch = spool_watch_new(timer->loop, on_news, spool);
     if (spool->watch)
-        spool_watch_renew(spool->watch, spool->conf.path);
+        spool_watch_renew(spool->watch, spool->conf->path);
     spool->looks = true;
     spool->look_number++;
     uv_queue_work(timer->loop, &spool->work, look, on_looked);
@@ -223,8 +223,8 @@ struct spools *spools_new(struct supervisor *supervisor)
     for (; spools->count < conf->spool_count; spools->count++) {
         struct spool *spool = NEW(struct spool);
         spool->supervisor = supervisor;
-        conf_spool_copy(&spool->conf, &conf->spools[spools->count]);
-        spool->shared = (struct arrival_spool){supervisor, &spool->conf, on_rest, spool};
+        spool->conf = &conf->spools[spools->count];
+        spool->shared = (struct arrival_spool){supervisor, spool->conf, on_rest, spool};
         spool->look = timer_new(supervisor->loop, spool);
         spool->pump = timer_new(supervisor->loop, spool);
         spools->list[spools->count] = spool;
@@ -271,7 +271,6 @@ static void spool_free(struct spool *spool)
     for (size_t i = 0; i < spool->count; i++)
         arrival_free(spool->arrivals[i]);
     free(spool->arrivals);
-    conf_spool_fini(&spool->conf);
     free(spool);
 }
 

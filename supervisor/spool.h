@@ -11,8 +11,8 @@
 struct spools;
 struct supervisor;
 
-/* One for each [spool NAME] of the configuration as it is now; a reload does not change them. They
- * begin when the database is open. */
+/* One for each [spool NAME] of the configuration, which keeps them at a reload. They begin when the
+ * database is open. */
 struct spools *spools_new(struct supervisor *supervisor);
 
 /* The database is open, or the connections are closed. NULL is allowed. */

@@ -238,8 +238,8 @@ static void keep(const char *option, char **now, char **then)
     *then = swap;
 }
 
-/* They have copies of what they stand on. */
-static void warn_of_spools(const struct conf *now, const struct conf *then)
+/* The running ones point to theirs, and what they upload needs folder and profile. */
+static void keep_spools(struct conf *now, struct conf *then)
 {
     bool differ = now->spool_count != then->spool_count;
 
@@ -247,6 +247,7 @@ static void warn_of_spools(const struct conf *now, const struct conf *then)
         differ = !conf_spool_same(&now->spools[i], &then->spools[i]);
     if (differ)
         log_line(LOG_LEVEL_WARNING, 0, "sections [spool NAME] count from the next start on");
+    conf_keep_spools(now, then);
 }
 
 static void take_over(struct supervisor *supervisor, struct conf *conf)
@@ -255,7 +256,7 @@ static void take_over(struct supervisor *supervisor, struct conf *conf)
     keep("database.schema", &conf->schema, &supervisor->conf.schema);
     keep("supervisor.socket", &conf->socket, &supervisor->conf.socket);
     keep("supervisor.name", &conf->name, &supervisor->conf.name);
-    warn_of_spools(conf, &supervisor->conf);
+    keep_spools(conf, &supervisor->conf);
     conf_fini(&supervisor->conf);
     supervisor->conf = *conf;
     database_password_changed(supervisor->database);

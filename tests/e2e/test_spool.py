@@ -6,6 +6,7 @@ import ctypes
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -282,6 +283,30 @@ def test_killed_at(new_spool, point):
     assert service.rows(tracker) == rows
     left = set(os.listdir(service.spool / "done"))
     assert left >= {"people.csv", "people.csv.json", "people.csv.rejects.csv"}
+
+
+def test_a_reload_leaves_the_spools_as_they_are(new_spool):
+    """They keep their folder and profile, also for a worker that takes over, until the next start."""
+    service = new_spool(start=False, spool={"profile": "orders"},
+                        profile__orders={"reject_limit": 7}).start_paused("lane.before_commit:2")
+    arrive(service)
+    worker = service.paused()
+    new = service.folder / "new"
+    new.mkdir()
+    service.set(spool__in={"path": new, "profile": "contacts"})
+    del service.options["profile orders"]
+    service.write_config()
+    for _ in range(2):
+        service.reload("sections [spool NAME] count from the next start on")
+    os.kill(worker, signal.SIGKILL)
+    moved(service, "people.csv")
+    arrive(service, "more.csv", 10)
+    assert moved(service, "more.csv")["upload"]["profile"] == "orders"
+    os.rename(service.people(count=10), new / "new.csv")
+    assert service.ctl("upload", new / "new.csv", "--json").json["error"]["code"] == "file_outside"
+    service.stop()
+    service.start()
+    wait_until((new / "done/new.csv").exists, "what is in the new folder")
 
 
 def test_many_files(spool):
