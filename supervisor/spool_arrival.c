@@ -15,6 +15,7 @@
 #include "supervisor/supervisor.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -203,13 +204,16 @@ static void ask(struct arrival *arrival)
                           arrival->spool->conf->profile, on_row, arrival);
 }
 
-/* NULL: it can be uploaded. One that is empty is most likely about to be written, unless it is said
- * to be complete. */
+/* NULL: it can be uploaded, and moved out. One that is empty is most likely about to be written,
+ * unless it is said to be complete. */
 static const char *why_unfit(const struct arrival *arrival)
 {
-    bool blank = !arrival->complete && arrival->identity.size == 0;
-
-    return arrival->unfit ? arrival->unfit : blank ? "it is empty" : NULL;
+    _Static_assert(SPOOL_NAME_MAX == 200, "as is said");
+    if (strlen(arrival->name) > SPOOL_NAME_MAX)
+        return "its name is longer than 200 bytes";
+    if (arrival->unfit)
+        return arrival->unfit;
+    return !arrival->complete && arrival->identity.size == 0 ? "it is empty" : NULL;
 }
 
 void arrival_begin(struct arrival *arrival)

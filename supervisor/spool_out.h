@@ -15,6 +15,9 @@
 #include <stdint.h>
 #include <uv.h>
 
+/* The longest name of a file, in bytes, which leaves room (NAME_MAX) for what is put behind it. */
+#define SPOOL_NAME_MAX 200
+
 struct spool_out;
 
 struct spool_parcel {

@@ -124,14 +124,16 @@ def test_what_was_there_before_the_start(new_spool):
     os.symlink("/etc/passwd", service.spool / "link.csv")
     os.mkfifo(service.spool / "fifo.csv")
     (service.spool / "empty.csv").touch()
+    longest, longer = "l" * 196 + ".csv", "l" * 197 + ".csv"
+    arrive(service, longest, 10, bad=[5]), arrive(service, longer, 10)
     service.start()
-    moved(service, "a.csv"), moved(service, "b.csv")
+    moved(service, "a.csv"), moved(service, "b.csv"), moved(service, longest)
     time.sleep(0.5)
-    assert uploads(service) == 2
-    left = {".hidden.csv", "other.txt", "folder.csv", "link.csv", "fifo.csv", "empty.csv", "done"}
+    assert uploads(service) == 3
+    left = {".hidden.csv", "other.txt", "folder.csv", "link.csv", "fifo.csv", "empty.csv", "done", longer}
     assert set(os.listdir(service.spool)) == left
     for name, why in (("link.csv", "it is a symbolic link"), ("fifo.csv", "it is no regular file"),
-                      ("empty.csv", "it is empty")):
+                      ("empty.csv", "it is empty"), (longer, "its name is longer than 200 bytes")):
         line = f'left in spool in path={service.spool}/{name} why="{why}"'
         wait_until(lambda line=line: service.log_text().count(line), line)
         assert service.log_text().count(line) == 1
