@@ -89,9 +89,11 @@ struct db_kept *db_kept_new(const struct db_settings *settings)
     return kept;
 }
 
-bool db_kept_is_for(const struct db_kept *kept, const char *conninfo)
+bool db_kept_is_usable(const struct db_kept *kept, const char *conninfo)
 {
-    return strcmp(kept->conninfo, conninfo) == 0;
+    struct pollfd socket = {.fd = PQsocket(kept->pg), .events = POLLIN};
+
+    return strcmp(kept->conninfo, conninfo) == 0 && poll(&socket, 1, 0) == 0;
 }
 
 bool db_kept_at_rest(const struct db_kept *kept)

@@ -15,8 +15,9 @@ struct db_kept;
  * encrypted: what the cipher's state is after its first user, nobody else would know. */
 struct db_kept *db_kept_new(const struct db_settings *settings);
 
-/* Whether it was made with this conninfo. */
-bool db_kept_is_for(const struct db_kept *kept, const char *conninfo);
+/* In the process that made it, while nobody uses it: whether it was made with this conninfo, and
+ * the server has not said anything, such as its end, since. */
+bool db_kept_is_usable(const struct db_kept *kept, const char *conninfo);
 
 /* In the process that had it, after db_conn_close: whether the server waits for the next statement,
  * outside of any transaction, as if it had not been used. */

@@ -11,8 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The socketpair's descriptor in a worker, and in the process that forks it. */
+/* The descriptors of the socketpairs: a worker's, and that of the process that forks it, over which
+ * jobs come. */
 #define WORKER_SOCKET_FD 3
+#define FORKER_SOCKET_FD 4
 
 enum job_mode { JOB_LOAD, JOB_ROLLBACK, JOB_VERIFY };
 

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "ipc/messages.h"
 #include "ipc/stream.h"
+#include "supervisor/orphans.h"
 #include "supervisor/spawn.h"
 #include "supervisor/timer.h"
 
@@ -16,11 +17,14 @@
  */
 #define EXIT_PATIENCE_MS 5000
 
-/* How long one that is done is there for another job. Its session is, too. */
+/* How long one that is done is there for another job, and how long all in all. Its session is, too:
+ * what is set for role or database counts for a new one. */
 #define IDLE_MS 1000
+#define LIFE_MS 60000
 
 struct workers {
     uv_loop_t *loop;
+    uv_signal_t *orphans;
     struct worker *idle; /* the last first */
     bool closed;
 };
@@ -31,14 +35,18 @@ struct worker {
     uv_process_t process;
     uv_timer_t *timer; /* of its exit, or of being idle; NULL: neither */
     struct ipc_stream *stream;
+    struct ipc_stream *forker; /* over which it gets its jobs */
+    uint64_t born_ms;
     const struct worker_events *events; /* NULL once abandoned, and while it is idle */
     void *arg;
     int64_t tracker;
     struct ending ending;
     int64_t exit_code; /* once exited */
     int signal;        /* that ended it; 0: none */
-    bool exited, stream_ended, said_end;
-    bool told; /* more than its job */
+    bool exited, stream_ended, forker_ended, said_end;
+    bool said_idle; /* whoever did the job is gone */
+    bool told;      /* more than its job */
+    bool killed;
 };
 
 static void on_process_closed(uv_handle_t *handle)
@@ -56,6 +64,14 @@ static void leave_idle(struct worker *worker)
         *at = worker->next_idle;
         return;
     }
+}
+
+static void close_streams(struct worker *worker)
+{
+    ipc_stream_close(worker->stream);
+    worker->stream = NULL;
+    ipc_stream_close(worker->forker);
+    worker->forker = NULL;
 }
 
 /* What can be told of one that did not say how it ended. */
@@ -84,20 +100,18 @@ static void explain_crash(const struct worker *worker, struct error *err)
     }
 }
 
-/* The order of exit and end of stream is not guaranteed: it has ended when both were seen. */
+/* The order of exit and ends of streams is not guaranteed: it has ended when all were seen. */
 static void end_if_gone(struct worker *worker)
 {
-    if (!worker->exited || !worker->stream_ended)
+    if (!worker->exited || !worker->stream_ended || !worker->forker_ended)
         return;
     if (!worker->said_end) {
         worker->ending.outcome = OUTCOME_CRASHED;
         explain_crash(worker, &worker->ending.error);
     }
-    ipc_stream_close(worker->stream);
-    worker->stream = NULL;
+    close_streams(worker);
     timer_close(worker->timer);
     worker->timer = NULL;
-    leave_idle(worker);
     if (worker->events)
         worker->events->on_ended(worker->arg, &worker->ending);
     uv_close((uv_handle_t *)&worker->process, on_process_closed);
@@ -107,6 +121,7 @@ static void on_exit_seen(uv_process_t *process, int64_t status, int signal)
 {
     struct worker *worker = CONTAINER_OF(process, struct worker, process);
 
+    leave_idle(worker);
     worker->exited = true;
     worker->exit_code = status;
     worker->signal = signal;
@@ -136,15 +151,31 @@ static void expect_exit(struct worker *worker)
     set_timer(worker, on_exit_overdue, EXIT_PATIENCE_MS);
 }
 
+static void refuse_stream(struct worker *worker, const struct error *err)
+{
+    if (!err)
+        return;
+    log_error(worker->tracker, err, "a worker's messages are broken; it is killed pid=%d",
+              worker->process.pid);
+    worker_kill(worker);
+}
+
+static void on_forker_end(void *arg, const struct error *err)
+{
+    struct worker *worker = arg;
+
+    refuse_stream(worker, err);
+    leave_idle(worker);
+    worker->forker_ended = true;
+    end_if_gone(worker);
+}
+
 static void on_stream_end(void *arg, const struct error *err)
 {
     struct worker *worker = arg;
 
-    if (err) {
-        log_error(worker->tracker, err, "a worker's messages are broken; it is killed pid=%d",
-                  worker->process.pid);
-        worker_kill(worker);
-    }
+    refuse_stream(worker, err);
+    leave_idle(worker);
     worker->stream_ended = true;
     if (!worker->exited)
         expect_exit(worker);
@@ -157,9 +188,8 @@ static void on_stream_end(void *arg, const struct error *err)
 static void dismiss(struct worker *worker)
 {
     leave_idle(worker);
-    ipc_stream_close(worker->stream);
-    worker->stream = NULL;
-    worker->stream_ended = true;
+    close_streams(worker);
+    worker->stream_ended = worker->forker_ended = true;
     expect_exit(worker);
     end_if_gone(worker);
 }
@@ -173,7 +203,10 @@ static void on_idle_for_long(uv_timer_t *timer)
  * next one's. */
 static bool may_go_on(const struct worker *worker)
 {
-    return !worker->told && !worker->workers->closed;
+    uint64_t age_ms = uv_now(worker->workers->loop) - worker->born_ms;
+
+    return !worker->told && !worker->killed && !worker->exited && !worker->stream_ended &&
+           age_ms < LIFE_MS && !worker->workers->closed;
 }
 
 /* The process that did the job is gone. The next job may come from within on_ended. */
@@ -182,6 +215,8 @@ static void be_idle(struct worker *worker)
     const struct worker_events *ended = worker->events;
     struct ending ending = worker->ending;
 
+    if (!ended || !worker->said_idle || !worker->said_end)
+        return; /* of two sockets, which is read first is not known */
     worker->events = NULL;
     if (may_go_on(worker)) {
         worker->next_idle = worker->workers->idle;
@@ -217,12 +252,11 @@ static int take_message(struct worker *worker, const json_t *message, struct err
         rc = ending_decode(message, &worker->ending, err);
         worker->said_end = rc == 0;
         expect_exit(worker);
+        be_idle(worker);
     } else if (!worker->events) {
         return 0;
-    } else if (kind == IPC_IDLE && !worker->said_end) {
-        rc = error_set(err, ERR_PROTOCOL, "a worker is gone before it has ended");
     } else if (kind == IPC_IDLE) {
-        be_idle(worker);
+        rc = error_set(err, ERR_PROTOCOL, "a worker says that it is gone");
     } else if (kind == IPC_READY) {
         worker->events->on_ready(worker->arg, ipc_int(message, "size", 0));
     } else {
@@ -247,17 +281,38 @@ static void on_message(void *arg, const json_t *message)
 
 static const struct ipc_events stream_events = {on_message, on_stream_end};
 
+/* It is idle, or could not fork. */
+static void on_forker_message(void *arg, const json_t *message)
+{
+    struct worker *worker = arg;
+    enum ipc_kind kind;
+    struct error err;
+
+    if (ipc_check(message, FROM_WORKER, &kind, &err) < 0 || kind != IPC_IDLE) {
+        on_message(arg, message);
+        return;
+    }
+    worker->said_idle = true;
+    expect_exit(worker);
+    be_idle(worker);
+}
+
+static const struct ipc_events forker_events = {on_forker_message, on_forker_end};
+
 struct workers *workers_new(uv_loop_t *loop)
 {
     struct workers *workers = NEW(struct workers);
 
     workers->loop = loop;
+    workers->orphans = orphans_watch(loop);
     return workers;
 }
 
 void workers_close(struct workers *workers)
 {
     workers->closed = true;
+    orphans_leave(workers->orphans);
+    workers->orphans = NULL;
     while (workers->idle)
         dismiss(workers->idle);
 }
@@ -286,15 +341,17 @@ static int start(struct workers *workers, struct worker **out, struct error *err
     struct worker *worker = NEW(struct worker);
 
     worker->workers = workers;
+    worker->born_ms = uv_now(workers->loop);
     worker->stream = ipc_stream_new(workers->loop, IPC_MESSAGE_MAX_BYTES, &stream_events, worker);
-    int rc =
-        spawn(workers->loop, &worker->process, ipc_stream_pipe(worker->stream), on_exit_seen, err);
+    worker->forker = ipc_stream_new(workers->loop, IPC_MESSAGE_MAX_BYTES, &forker_events, worker);
+    int rc = spawn(workers->loop, &worker->process, ipc_stream_pipe(worker->stream),
+                   ipc_stream_pipe(worker->forker), on_exit_seen, err);
     if (rc < 0) {
-        ipc_stream_close(worker->stream);
+        close_streams(worker);
         uv_close((uv_handle_t *)&worker->process, on_process_closed);
         return rc;
     }
-    if (ipc_stream_start(worker->stream, err) < 0)
+    if (ipc_stream_start(worker->stream, err) < 0 || ipc_stream_start(worker->forker, err) < 0)
         log_fatal("%s", err->message);
     *out = worker;
     return 0;
@@ -312,8 +369,8 @@ int worker_spawn(struct workers *workers, const struct job *job, const struct wo
     worker->arg = arg;
     worker->tracker = job->tracker;
     worker->ending = (struct ending){.outcome = OUTCOME_CRASHED};
-    worker->said_end = worker->told = false;
-    ipc_stream_send(worker->stream, job_encode(job));
+    worker->said_end = worker->said_idle = worker->told = false;
+    ipc_stream_send(worker->forker, job_encode(job));
     *out = worker;
     log_line(LOG_LEVEL_DEBUG, job->tracker, "worker started pid=%d epoch=%lld", worker->process.pid,
              (long long)job->epoch);
@@ -338,6 +395,7 @@ void worker_tell_finish(struct worker *worker)
 
 void worker_kill(struct worker *worker)
 {
+    worker->killed = true;
     if (!worker->exited) /* else the pid may be somebody else's by now */
         uv_process_kill(&worker->process, SIGKILL);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* Worker processes: each does one job, told over a socketpair, and is forked for it by a process
  * (worker/forker.h) that was itself started by uv_spawn, and may fork another one afterwards. To
- * those above, worker and forker are one; it has ended when the forker says so, or when both its
- * exit and the end of the socketpair, which the two share, were seen. */
+ * those above, worker and forker are one; it has ended when the forker says so, or when its exit
+ * and the ends of its sockets, one of which the two share, were seen. */
 #ifndef SUPERVISOR_PROCESS_H
 #define SUPERVISOR_PROCESS_H
 

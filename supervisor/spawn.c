@@ -2,6 +2,7 @@
 #include "supervisor/spawn.h"
 
 #include "base/mem.h"
+#include "ipc/job.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -57,8 +58,8 @@ static char **clean_environment(void)
     return copy;
 }
 
-int spawn(uv_loop_t *loop, uv_process_t *process, uv_pipe_t *pipe, uv_exit_cb on_exit,
-          struct error *err)
+int spawn(uv_loop_t *loop, uv_process_t *process, uv_pipe_t *worker, uv_pipe_t *forker,
+          uv_exit_cb on_exit, struct error *err)
 {
     char *program = program_path();
     char **environment = clean_environment();
@@ -68,13 +69,14 @@ int spawn(uv_loop_t *loop, uv_process_t *process, uv_pipe_t *pipe, uv_exit_cb on
     char *argv[] = {name, option, parent, NULL};
 
     snprintf(parent, sizeof parent, "%d", (int)getpid());
+    const uv_stdio_flags both_ways = UV_CREATE_PIPE | UV_READABLE_PIPE | UV_WRITABLE_PIPE;
     uv_stdio_container_t stdio[] = {
         {.flags = UV_IGNORE},
         /* standard output is the batch's report: a worker has only the log */
         {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
         {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
-        {.flags = UV_CREATE_PIPE | UV_READABLE_PIPE | UV_WRITABLE_PIPE,
-         .data.stream = (uv_stream_t *)pipe},
+        [WORKER_SOCKET_FD] = {.flags = both_ways, .data.stream = (uv_stream_t *)worker},
+        [FORKER_SOCKET_FD] = {.flags = both_ways, .data.stream = (uv_stream_t *)forker},
     };
     uv_process_options_t options = {
         .exit_cb = on_exit,

@@ -7,9 +7,9 @@
 
 #include <uv.h>
 
-/* Its socket's other end is opened in `pipe`. Also after an error the process is to be closed, as
- * any handle. Errors: ERR_SYSTEM. */
-int spawn(uv_loop_t *loop, uv_process_t *process, uv_pipe_t *pipe, uv_exit_cb on_exit,
-          struct error *err) MUST_USE;
+/* The other ends of its sockets, the worker's and its own, are opened in the pipes. Also after an
+ * error the process is to be closed, as any handle. Errors: ERR_SYSTEM. */
+int spawn(uv_loop_t *loop, uv_process_t *process, uv_pipe_t *worker, uv_pipe_t *forker,
+          uv_exit_cb on_exit, struct error *err) MUST_USE;
 
 #endif

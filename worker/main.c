@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* uploader-worker: forks a process that uploads one file, or rolls one back, for each job that the
- * supervisor tells it over the socketpair on descriptor 3. It is started by uploaderd alone, and
- * ends with it. */
+ * supervisor tells it over the socketpair on descriptor 4; those have the one on 3. It is started
+ * by uploaderd alone, and ends with it. */
 #include "base/codes.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -35,8 +35,8 @@ static const char usage[] =
     "Usage: uploader-worker --parent PID\n"
     "\n"
     "Forks a process that uploads one file, or rolls one back, for each job that uploaderd, which\n"
-    "starts it, tells it over the socket that is its descriptor 3; there is nothing to start by\n"
-    "hand.\n"
+    "starts it, tells it over the sockets that are its descriptors 3 and 4; there is nothing to\n"
+    "start by hand.\n"
     "\n"
     "  --parent PID  the supervisor: the worker ends when it is gone\n"
     "  --help        this text\n"
@@ -55,6 +55,13 @@ NO_RETURN static void refuse_usage(void)
     _exit(EXIT_USAGE);
 }
 
+static bool is_socket(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
 /* The pid after --parent; does not return for --help, --version and what is wrong. */
 static int64_t parent_of(int argc, char **argv)
 {
@@ -70,8 +77,8 @@ static int64_t parent_of(int argc, char **argv)
         fflush(stdout);
         _exit(EXIT_DONE);
     }
-    struct stat st;
-    if (parent == 0 || optind < argc || fstat(WORKER_SOCKET_FD, &st) != 0 || !S_ISSOCK(st.st_mode))
+    if (parent == 0 || optind < argc || !is_socket(WORKER_SOCKET_FD) ||
+        !is_socket(FORKER_SOCKET_FD))
         refuse_usage();
     return parent;
 }
@@ -113,7 +120,7 @@ int main(int argc, char **argv)
     struct error err;
     uv_loop_t loop;
 
-    closefrom(WORKER_SOCKET_FD + 1);
+    closefrom(FORKER_SOCKET_FD + 1);
     log_init("uploader-worker");
     ipc_init();
     int64_t parent = parent_of(argc, argv);
@@ -121,7 +128,7 @@ int main(int argc, char **argv)
     volunteer_for_oom();
     keep_memory_small();
     setenv("UV_USE_IO_URING", "0", 1); /* a ring would be a way around the filter of confine.h */
-    forker_run(WORKER_SOCKET_FD, (pid_t)parent, &job, &kept);
+    forker_run((pid_t)parent, &job, &kept);
     int rc = uv_loop_init(&loop);
     if (rc < 0)
         log_fatal("the event loop cannot be started: %s", uv_strerror(rc));

@@ -5,6 +5,8 @@ from the second on they share a session of the server's (worker/forker.h, db/kep
 import os
 import re
 import signal
+import sys
+import time
 
 import pytest
 from harness import check_exact, children, records_of, send_signal, wait_until
@@ -161,6 +163,17 @@ def test_stopped_in_a_session_that_is_kept(one_by_one, confine):
     end_well(service, [paths[0], paths[1], paths[3]])
 
 
+def test_session_that_has_ended_meanwhile(one_by_one):
+    """Nobody finds out by a try that fails."""
+    service = one_by_one
+    upload(service, 3)
+    service.sql.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name"
+                    " LIKE 'uploader/%' AND split_part(application_name, '/', 4) <> '0'")
+    time.sleep(0.1)
+    upload(service, 3, first=3)
+    assert "trouble" not in service.log_text()
+
+
 def test_password_changes_between_two(one_by_one):
     """A session that was opened with another is not gone on in."""
     service = one_by_one
@@ -177,6 +190,20 @@ def test_password_changes_between_two(one_by_one):
     end_well(service, paths)
     before, last = sorted(sessions(service))[-2:]
     assert session in sessions(service)[before] and session not in sessions(service)[last]
+
+
+def test_workers_without_a_parent_are_reaped(new_service):
+    """In a container the supervisor is process 1, to which a killed forker leaves its worker."""
+    service = new_service(upload={"chunk_bytes": "4K"})
+    service.program = [sys.executable, "-c", "import ctypes, os, sys; ctypes.CDLL(None).prctl(36, 1);"
+                       "os.execv(sys.argv[1], sys.argv[1:])", *service.program]  # CHILD_SUBREAPER
+    service.start()
+    for number in range(3):
+        path, tracker = service.in_the_middle(f"{number}.csv")
+        service.ok("kill", path)
+        assert check_exact(service, tracker) == "KILLED"
+    wait_until(lambda: not children(service.process.pid, zombies=True), "all to be reaped")
+    upload(service, 3, first=3)
 
 
 def test_forker_is_named_so(one_by_one):
