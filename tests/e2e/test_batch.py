@@ -83,12 +83,9 @@ def test_batch_with_a_file_whose_row_is_not_to_be_had(new_service):
     path = service.people("a.csv", 100)
     assert batch(service).returncode == 0
     service.sql.run("""
-        CREATE OR REPLACE FUNCTION uploader.path_key(path text) RETURNS bytea
-        LANGUAGE plpgsql IMMUTABLE STRICT AS $$ BEGIN
-            IF current_query() LIKE '%p.status = ''PROCESSED''%ORDER BY p.id DESC%' THEN
-                RAISE EXCEPTION 'took too long' USING ERRCODE = 'query_canceled';
-            END IF;
-            RETURN sha256(convert_to(path, 'UTF8'));
+        CREATE OR REPLACE FUNCTION uploader.tracker_processed(a_path text, a_profile text)
+        RETURNS SETOF uploader.tracker_with_point LANGUAGE plpgsql AS $$ BEGIN
+            RAISE EXCEPTION 'took too long' USING ERRCODE = 'query_canceled';
         END $$""")
     again = batch(service)
     assert again.returncode == 0, again

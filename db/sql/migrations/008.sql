@@ -1,5 +1,6 @@
 -- Version 8: where a trigger or rule of file_data has a say in what is deleted, the count of rows that were
--- deleted proves nothing: a trigger may have put them back.
+-- deleted proves nothing: a trigger may have put them back. And what is asked of every file is asked by
+-- functions.
 
 -- Whether file_data, or a partition of it, has a trigger or rule that a DELETE meets.
 CREATE FUNCTION @schema@.may_keep_rows() RETURNS boolean
@@ -117,3 +118,77 @@ BEGIN
     RETURN OLD;
 END
 $delete$;
+
+-- What the supervisor asks of every file, as functions: their plans are kept with its connection, which
+-- takes a quarter of what planning them anew does.
+
+-- The tracker that an upload of a path under a profile means: the one that is not PROCESSED (there
+-- is at most one), else the newest.
+CREATE FUNCTION @schema@.tracker_of_upload(a_path text, a_profile text)
+RETURNS SETOF @schema@.tracker_with_point
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $tracker_of_upload$
+BEGIN
+    RETURN QUERY
+        SELECT p.* FROM @schema@.tracker_with_point AS p
+        WHERE @schema@.path_key(p.path) = @schema@.path_key(a_path) AND p.path = a_path
+          AND p.profile = a_profile
+        ORDER BY p.status = 'PROCESSED', p.id DESC
+        LIMIT 1;
+END
+$tracker_of_upload$;
+
+-- The newest PROCESSED tracker of a path and profile.
+CREATE FUNCTION @schema@.tracker_processed(a_path text, a_profile text)
+RETURNS SETOF @schema@.tracker_with_point
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $tracker_processed$
+BEGIN
+    RETURN QUERY
+        SELECT p.* FROM @schema@.tracker_with_point AS p
+        WHERE @schema@.path_key(p.path) = @schema@.path_key(a_path) AND p.path = a_path
+          AND p.profile = a_profile AND p.status = 'PROCESSED'
+        ORDER BY p.id DESC
+        LIMIT 1;
+END
+$tracker_processed$;
+
+-- What the target is like, with its partitions, if it has some.
+-- `unfit`: why it cannot keep what is promised of its rows, or NULL.
+-- `one_lane`: whether a row of one lane could wait for a row of another, through a unique or
+-- exclusion constraint or index, or through a trigger. (Foreign keys' own triggers are internal;
+-- the locks that they take do not exclude each other.)
+CREATE FUNCTION @schema@.inspect_target(a_schema text)
+RETURNS TABLE (unfit text, one_lane boolean)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $inspect_target$
+BEGIN
+    RETURN QUERY
+        SELECT CASE WHEN c.relkind NOT IN ('r', 'p') THEN 'is not a table'
+                    WHEN c.relpersistence <> 'p' THEN 'is unlogged: a crash of the server would empty it'
+                    WHEN parts.foreign_ THEN 'has a foreign table among its partitions'
+                    WHEN parts.unlogged THEN
+                        'has a partition that is unlogged: a crash of the server would empty it'
+               END AS unfit,
+               parts.one_lane
+        FROM pg_class AS c
+        JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        CROSS JOIN LATERAL (
+            SELECT bool_or(p.relkind = 'f') AS foreign_,
+                   bool_or(p.relpersistence <> 'p') AS unlogged,
+                   bool_or(EXISTS (
+                       SELECT FROM pg_index AS i
+                       WHERE i.indrelid = p.oid AND (i.indisunique OR i.indisexclusion)
+                   ) OR EXISTS (
+                       SELECT FROM pg_trigger AS t
+                       WHERE t.tgrelid = p.oid AND NOT t.tgisinternal
+                   )) AS one_lane
+            FROM pg_class AS p
+            WHERE p.oid = c.oid OR p.oid IN (SELECT relid FROM pg_partition_tree(c.oid))
+        ) AS parts
+        WHERE n.nspname = a_schema AND c.relname = 'file_data';
+END
+$inspect_target$;
