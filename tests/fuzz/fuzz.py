@@ -8,6 +8,7 @@ reach anything new into corpus/NAME. An input that breaks something goes to buil
 command that repeats it is printed."""
 
 import argparse
+import errno
 import os
 import re
 import shutil
@@ -43,6 +44,18 @@ def environment(scratch):
                 UBSAN_OPTIONS="print_stacktrace=1")
 
 
+def run(command, **options):
+    """Another test's child may have inherited the linker's open file, for as long as it has not called
+    exec: the program just built is busy then."""
+    for patience in range(100, -1, -1):
+        try:
+            return subprocess.run(command, **options)
+        except OSError as error:
+            if error.errno != errno.ETXTBSY or patience == 0:
+                raise
+        time.sleep(0.05)
+
+
 def start(name, *arguments):
     """Runs a target to its end: its output. Its scratch files are in memory where that can be."""
     shm = Path("/dev/shm")
@@ -53,8 +66,8 @@ def start(name, *arguments):
                f"-max_len={MAX_BYTES.get(name, 2048)}",
                f"-artifact_prefix={broken}/{name}-", *arguments]
     try:
-        done = subprocess.run(command, env=environment(scratch), stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, errors="replace", check=False)
+        done = run(command, env=environment(scratch), stdout=subprocess.PIPE,
+                   stderr=subprocess.STDOUT, errors="replace", check=False)
     finally:
         shutil.rmtree(scratch)
     if done.returncode != 0:
