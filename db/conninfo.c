@@ -252,6 +252,12 @@ bool conninfo_is_local(const char *host)
     return !host || host[0] == '/' || host[0] == '@';
 }
 
+static void ignore_notice(void *arg, const PGresult *notice)
+{
+    (void)arg;
+    (void)notice;
+}
+
 PGconn *conninfo_start(const struct conninfo *info, const struct db_settings *settings,
                        const struct db_host *host, const char *address)
 {
@@ -276,7 +282,11 @@ PGconn *conninfo_start(const struct conninfo *info, const struct db_settings *se
         keywords[n] = info->added[i];
         values[n] = info->values[i];
     }
-    return PQconnectStartParams(keywords, values, 1);
+    PGconn *pg = PQconnectStartParams(keywords, values, 1);
+    if (!pg)
+        mem_none("a connection");
+    PQsetNoticeReceiver(pg, ignore_notice, NULL);
+    return pg;
 }
 
 /* What a worker must not get again: it is resolved already, or set by db_conn_new. */

@@ -39,7 +39,7 @@ void conninfo_fini(struct conninfo *info);
 bool conninfo_is_local(const char *host);
 
 /* Starts to connect to one host (NULL in it: as conninfo says) at `address` (NULL: a local socket,
- * or as the host says). PQconnectStartParams: NULL only without memory. */
+ * or as the host says). Never NULL; notices are ignored. */
 PGconn *conninfo_start(const struct conninfo *info, const struct db_settings *settings,
                        const struct db_host *host, const char *address);
 

@@ -88,12 +88,6 @@ static void fail(struct dial *dial)
     dial->done(dial->arg, NULL, &err);
 }
 
-static void ignore_notice(void *arg, const PGresult *notice)
-{
-    (void)arg;
-    (void)notice;
-}
-
 static void on_socket(uv_poll_t *poll, int status, int events);
 
 static void watch(struct dial *dial, int events)
@@ -184,9 +178,6 @@ static void call(struct dial *dial, const char *address)
 {
     limit_time(dial);
     dial->pg = conninfo_start(&dial->info, dial->settings, host_at_hand(dial), address);
-    if (!dial->pg)
-        mem_none("a connection");
-    PQsetNoticeReceiver(dial->pg, ignore_notice, NULL);
     if (PQstatus(dial->pg) == CONNECTION_BAD)
         go_on(dial, PGRES_POLLING_FAILED);
     else

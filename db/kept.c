@@ -52,12 +52,6 @@ static bool connects(PGconn *pg)
     return wanted == PGRES_POLLING_OK && !PQsslInUse(pg) && !PQgssEncInUse(pg);
 }
 
-static void ignore_notice(void *arg, const PGresult *notice)
-{
-    (void)arg;
-    (void)notice;
-}
-
 /* To the first host: a worker's conninfo names the one that its supervisor has found. */
 static PGconn *connection(const struct db_settings *settings)
 {
@@ -68,9 +62,6 @@ static PGconn *connection(const struct db_settings *settings)
         return NULL;
     PGconn *pg = conninfo_start(&info, settings, &info.hosts[0], info.hosts[0].address);
     conninfo_fini(&info);
-    if (!pg)
-        mem_none("a connection");
-    PQsetNoticeReceiver(pg, ignore_notice, NULL);
     if (connects(pg))
         return pg;
     PQfinish(pg);
