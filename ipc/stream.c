@@ -200,22 +200,30 @@ static void on_written(uv_write_t *write, int status)
         end(stream, NULL);
 }
 
-void ipc_stream_send(struct ipc_stream *stream, json_t *message)
+char *ipc_frame(json_t *message, size_t *size)
 {
     char *text = json_dumps(message, JSON_COMPACT);
 
     json_decref(message);
     if (!text)
         log_fatal("a message could not be encoded");
+    *size = strlen(text) + 1;
+    text[*size - 1] = '\n'; /* in place of its NUL: the length travels with the buffer */
+    return text;
+}
+
+void ipc_stream_send(struct ipc_stream *stream, json_t *message)
+{
+    size_t size;
+    char *text = ipc_frame(message, &size);
+
     if (stream->gone || stream->closing) {
         free(text);
         return;
     }
     struct frame *frame = NEW(struct frame);
-    size_t size = strlen(text);
-    text[size] = '\n'; /* in place of its NUL: the length travels with the buffer */
     frame->text = text;
-    uv_buf_t buf = uv_buf_init(text, (unsigned)(size + 1));
+    uv_buf_t buf = uv_buf_init(text, (unsigned)size);
     int rc = uv_write(&frame->write, (uv_stream_t *)&stream->pipe, &buf, 1, on_written);
     if (rc < 0) {
         free(text);

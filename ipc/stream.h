@@ -36,6 +36,10 @@ int ipc_stream_start(struct ipc_stream *stream, struct error *err) MUST_USE;
 void ipc_stream_pause(struct ipc_stream *stream);
 void ipc_stream_resume(struct ipc_stream *stream);
 
+/* A message as a frame of so many bytes, its newline included, and no NUL behind. Takes the message
+ * over; the caller frees the frame. */
+char *ipc_frame(json_t *message, size_t *size);
+
 /* Sends one message and takes it over, also when it fails. A write that fails later ends the
  * stream through on_end. */
 void ipc_stream_send(struct ipc_stream *stream, json_t *message);

@@ -3,9 +3,9 @@
 
 #include "base/codes.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "db/kept.h"
 #include "ipc/messages.h"
+#include "ipc/stream.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -39,20 +39,17 @@ NO_RETURN static void leave(const struct forker *forker)
 
 static void send_message(const struct forker *forker, json_t *message)
 {
-    char *text = json_dumps(message, JSON_COMPACT);
-    char *line = mem_format("%s\n", text);
-    size_t size = strlen(line);
+    size_t size;
+    char *frame = ipc_frame(message, &size);
 
     for (size_t sent = 0; sent < size;) {
-        ssize_t n = send(FORKER_SOCKET_FD, line + sent, size - sent, MSG_NOSIGNAL);
+        ssize_t n = send(FORKER_SOCKET_FD, frame + sent, size - sent, MSG_NOSIGNAL);
         if (n > 0)
             sent += (size_t)n;
         else if (errno != EINTR)
             leave(forker); /* nobody is there */
     }
-    free(line);
-    free(text);
-    json_decref(message);
+    free(frame);
 }
 
 static int decode(const char *line, struct job *job, struct error *err)
