@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "ipc/messages.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,6 +140,14 @@ static const char *const outcomes[] = {
     OUTCOMES(X)
 #undef X
 };
+
+int job_refused(int errnum, struct error *err)
+{
+    error_system(err, ERR_SYSTEM, errnum, "cannot start a worker");
+    if (errnum == EAGAIN)
+        error_hint(err, HINT_PROCESSES);
+    return -(int)err->code;
+}
 
 const char *outcome_name(enum outcome outcome)
 {

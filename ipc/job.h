@@ -52,6 +52,10 @@ int job_decode(const json_t *message, struct job *job, struct error *err) MUST_U
 
 void job_fini(struct job *job);
 
+/* There is no process for a job, for this reason: -ERR_SYSTEM, with what to do where it is that
+ * there are too many. */
+int job_refused(int errnum, struct error *err);
+
 /* How a worker ended. X(NAME, name, what it says) */
 #define OUTCOMES(X)                                                                                \
     X(OUTCOME_CRASHED, "crashed", "no last message: a signal, or a bug")                           \

@@ -89,10 +89,5 @@ int spawn(uv_loop_t *loop, uv_process_t *process, uv_pipe_t *worker, uv_pipe_t *
     int rc = uv_spawn(loop, process, &options);
     free(program);
     free(environment);
-    if (rc == 0)
-        return 0;
-    error_system(err, ERR_SYSTEM, -rc, "cannot start a worker");
-    if (rc == UV_EAGAIN)
-        error_hint(err, HINT_PROCESSES);
-    return -(int)err->code;
+    return rc == 0 ? 0 : job_refused(-rc, err);
 }

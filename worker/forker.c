@@ -113,9 +113,7 @@ NO_RETURN static void refuse(const struct forker *forker)
 {
     struct ending ending = {.outcome = OUTCOME_TROUBLE};
 
-    error_system(&ending.error, ERR_SYSTEM, errno, "cannot start a worker");
-    if (errno == EAGAIN)
-        error_hint(&ending.error, HINT_PROCESSES);
+    job_refused(errno, &ending.error);
     send_message(forker, ending_encode(&ending));
     _exit(EXIT_DONE);
 }
