@@ -206,7 +206,7 @@ static bool may_go_on(const struct worker *worker)
     uint64_t age_ms = uv_now(worker->workers->loop) - worker->born_ms;
 
     return !worker->told && !worker->killed && !worker->exited && !worker->stream_ended &&
-           age_ms < LIFE_MS && !worker->workers->closed;
+           !worker->forker_ended && age_ms < LIFE_MS && !worker->workers->closed;
 }
 
 /* The process that did the job is gone. The next job may come from within on_ended. */
