@@ -2,6 +2,7 @@
 """Many small files: each has a worker of its own, forked by a process that stays for the next, and
 from the second on they share a session of the server's (worker/forker.h, db/kept.h)."""
 
+import contextlib
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ import time
 import pytest
 from harness import check_exact, children, records_of, send_signal, wait_until
 
+OF_WORKERS = "application_name LIKE 'uploader/%' AND split_part(application_name, '/', 4) <> '0'"
 SESSION = "ALTER TABLE uploader.file_data ADD session int DEFAULT pg_backend_pid()"
 
 
@@ -68,8 +70,7 @@ def test_nothing_stays_when_there_is_nothing_to_do(one_by_one):
     upload(service, 3)
     wait_until(lambda: not children(service.process.pid, zombies=True), "the forker to end")
     wait_until(lambda: not service.sql.value(
-        "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'uploader/%'"
-        " AND split_part(application_name, '/', 4) <> '0'"), "its session to end")
+        f"SELECT count(*) FROM pg_stat_activity WHERE {OF_WORKERS}"), "its session to end")
     upload(service, 2, first=3)
 
 
@@ -104,8 +105,10 @@ def test_what_an_upload_leaves_in_its_session(one_by_one):
     assert all((row[1] or "", *row[2:]) == ("", "read committed", 0, str(row[0])) for row in found)
 
 
-def hold_third(service):
-    """Files of which the third waits for a lock that the caller has, over a session that is kept."""
+@contextlib.contextmanager
+def third_held(service):
+    """Four files of which the third waits for a lock meanwhile, over a session that is kept: (paths, the
+    session)."""
     service.sql.run(SESSION)
     service.sql.run("""
         CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -114,13 +117,15 @@ def hold_third(service):
             RETURN NEW;
         END $$;
         CREATE TRIGGER hold BEFORE INSERT ON uploader.file_data FOR EACH ROW EXECUTE FUNCTION hold()""")
-    paths = [service.people(f"{i:02}.csv", 20 + i) for i in range(4)]
-    for path in paths:
-        service.ok("upload", path)
-    waiting = ("SELECT pid FROM pg_stat_activity WHERE wait_event = 'advisory'"
-               " AND application_name LIKE 'uploader/%'")
-    wait_until(lambda: service.sql.value(waiting), "the third file to wait")
-    return paths, service.sql.value(waiting)
+    with service.cluster.connect(service.database) as blocker:
+        blocker.run("SELECT pg_advisory_lock(4711)")
+        paths = [service.people(f"{i:02}.csv", 20 + i) for i in range(4)]
+        for path in paths:
+            service.ok("upload", path)
+        waiting = ("SELECT pid FROM pg_stat_activity WHERE wait_event = 'advisory'"
+                   " AND application_name LIKE 'uploader/%'")
+        wait_until(lambda: service.sql.value(waiting), "the third file to wait")
+        yield paths, service.sql.value(waiting)
 
 
 def end_well(service, paths):
@@ -132,9 +137,7 @@ def end_well(service, paths):
 @pytest.mark.parametrize("victim", ["worker", "forker", "session"])
 def test_killed_in_a_session_that_is_kept(one_by_one, victim):
     service = one_by_one
-    with service.cluster.connect(service.database) as blocker:
-        blocker.run("SELECT pg_advisory_lock(4711)")
-        paths, session = hold_third(service)
+    with third_held(service) as (paths, session):
         forker, = children(service.process.pid)
         worker, = service.workers()
         if victim == "session":
@@ -153,9 +156,7 @@ def test_stopped_in_a_session_that_is_kept(one_by_one, confine):
     service = one_by_one
     service.set(supervisor={"confine": confine})
     service.reload()
-    with service.cluster.connect(service.database) as blocker:
-        blocker.run("SELECT pg_advisory_lock(4711)")
-        paths, session = hold_third(service)
+    with third_held(service) as (paths, session):
         assert service.ok("stop", paths[2], "--json").json["status"] == "STOPPED"
     wait_until(lambda: not service.sql.value("SELECT 1 FROM pg_stat_activity WHERE pid = %s",
                                              session), "the session to end")
@@ -167,8 +168,7 @@ def test_session_that_has_ended_meanwhile(one_by_one):
     """Nobody finds out by a try that fails."""
     service = one_by_one
     upload(service, 3)
-    service.sql.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name"
-                    " LIKE 'uploader/%' AND split_part(application_name, '/', 4) <> '0'")
+    service.sql.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {OF_WORKERS}")
     time.sleep(0.1)
     upload(service, 3, first=3)
     assert "trouble" not in service.log_text()
@@ -182,9 +182,7 @@ def test_password_changes_between_two(one_by_one):
     secret.write_text("one\n")
     service.set(database={"password_file": secret})
     service.reload()
-    with service.cluster.connect(service.database) as blocker:
-        blocker.run("SELECT pg_advisory_lock(4711)")
-        paths, session = hold_third(service)
+    with third_held(service) as (paths, session):
         secret.write_text("two\n")
         service.reload()
     end_well(service, paths)
@@ -209,9 +207,7 @@ def test_workers_without_a_parent_are_reaped(new_service):
 def test_forker_is_named_so(one_by_one):
     """As ps and pgrep show it: who looks for workers finds those that upload, and no other."""
     service = one_by_one
-    with service.cluster.connect(service.database) as blocker:
-        blocker.run("SELECT pg_advisory_lock(4711)")
-        paths, _ = hold_third(service)
+    with third_held(service) as (paths, _):
         forker, = children(service.process.pid)
         worker, = service.workers()
         names = [open(f"/proc/{pid}/comm").read().strip() for pid in (forker, worker)]
